@@ -1,0 +1,45 @@
+// Builds everything that is generated: the WASM core, its embedded bytes, the bundle and the type declarations.
+//   node scripts/build.js          all of it
+//   node scripts/build.js --core   the core alone, which is what the tests need
+import { spawnSync } from "node:child_process";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import * as asc from "assemblyscript/asc";
+import { build } from "esbuild";
+
+process.chdir(fileURLToPath(new URL("..", import.meta.url)));
+
+const { error, stderr } = await asc.main(["--config", "asconfig.json", "--target", "release"]);
+if (error) {
+  process.stderr.write(stderr.toString());
+  process.exit(1);
+}
+const bytes = readFileSync("build/core.wasm");
+writeFileSync(
+  "src/wasm/core-bytes.ts",
+  `/** The WASM core, ${bytes.length} bytes, in base64. Made by scripts/build.js from assembly/. */\n` +
+    `export const coreBase64: string = "${bytes.toString("base64")}";\n`,
+);
+
+if (!process.argv.includes("--core")) {
+  rmSync("dist", { recursive: true, force: true });
+  await build({
+    entryPoints: { index: "src/index.ts" },
+    outdir: "dist",
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "neutral",
+    target: "es2022",
+    sourcemap: true,
+    sourcesContent: false,
+    chunkNames: "shared-[hash]",
+    logLevel: "warning",
+  });
+  const { status } = spawnSync(
+    process.execPath,
+    ["node_modules/typescript/bin/tsc", "--noEmit", "false", "--emitDeclarationOnly"],
+    { stdio: "inherit" },
+  );
+  if (status !== 0) process.exit(status ?? 1);
+}

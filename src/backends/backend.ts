@@ -1,0 +1,103 @@
+/**
+ * What a backend must do. Operations check every argument before they call it; a backend trusts what it gets.
+ * Letters as in the contract: B batch rows, S sequence length, K retained length, C channels, L layers, H heads.
+ */
+import type { CPUTensor, DType, GPUTensor, Tensor } from "../tensor.ts";
+
+/** One call of the sampling rule. */
+export interface SampleRequest {
+  readonly layers: number;
+  readonly batchSize: number;
+  readonly seqLength: number;
+  readonly reservedLength: number;
+  /** The seed's words, the step, and where layers and rows are counted from: all unsigned 32-bit. */
+  readonly seedLow: number;
+  readonly seedHigh: number;
+  readonly step: number;
+  readonly layerOffset: number;
+  readonly batchOffset: number;
+  /** Positions below this are kept. */
+  readonly keepPrefix: number;
+  /** [B,S] of 0 and 1: 1 is a token to keep. */
+  readonly keepMask: Uint8Array | undefined;
+  /** [B,S] of 0 and 1: 0 is padding. */
+  readonly paddingMask: Uint8Array | undefined;
+}
+
+/** Drawing and sorting positions, on the CPU. */
+export interface SamplingBackend {
+  /**
+   * Fills `out`, [L,B,K], by sampling rule 1.
+   * @returns The first row with more kept tokens than K, where `out` means nothing, or -1.
+   */
+  sample(out: Int32Array, request: SampleRequest): number;
+  /**
+   * Puts each row of `rows x kept` distinct positions below `seqLength` into order.
+   * @returns The first place in `positions` that is out of range or repeats one of its row, or -1.
+   */
+  sort(out: Int32Array, positions: Int32Array, rows: number, kept: number, seqLength: number): number;
+}
+
+/** How a mask `[Bm,H,Q,S]` lies in memory: Bm is 1 or B, and Q is 1 or S. */
+export interface MaskGeometry {
+  readonly maskBatch: number;
+  readonly heads: number;
+  readonly query: number;
+  readonly seq: number;
+  readonly kept: number;
+  readonly elementBytes: number;
+}
+
+/** How rows of tokens lie in memory: `[B,S,C]` where `batchFirst`, else `[S,B,C]`; a row is C elements. */
+export interface RowGeometry {
+  readonly batch: number;
+  readonly seq: number;
+  readonly kept: number;
+  readonly rowBytes: number;
+  readonly batchFirst: boolean;
+}
+
+/** What masks do, on tensors `T`. `encoder` comes only with GPU tensors. */
+export interface MaskOperations<T extends Tensor> {
+  /** out `[L,B,H,Qk,K]` from `[Bm,H,Q,S]` and indices `[L,B,K]`, where Qk is K, or 1 where Q is 1. */
+  maskGather(
+    out: T,
+    mask: T,
+    indices: Tensor,
+    g: MaskGeometry & { readonly layers: number; readonly batch: number },
+    encoder?: GPUCommandEncoder,
+  ): void;
+  /** out `[Bm,H,Qk,K]`, the top-left corner. */
+  maskSlice(out: T, mask: T, g: MaskGeometry, encoder?: GPUCommandEncoder): void;
+}
+
+/** What only a backend with the mask in reach can tell. */
+export interface CPUMaskOperations extends MaskOperations<CPUTensor> {
+  /**
+   * Whether every entry depends only on the sign of j - i, alike in all rows and heads, by bits.
+   * @returns The first place that differs, or -1.
+   */
+  firstNotBySign(mask: CPUTensor, g: MaskGeometry): number;
+}
+
+/** What rows of tokens do, on tensors `T`. `encoder` comes only with GPU tensors. */
+export interface TokenOperations<T extends Tensor> {
+  /** out `[B,K,C]` = rows of x `[B,S,C]`. */
+  gather(out: T, x: T, indices: Tensor, g: RowGeometry, encoder?: GPUCommandEncoder): void;
+  /** out `[B,S,C]` = zeros, with rows of grad `[B,K,C]` put in. */
+  scatterZeros(out: T, grad: T, indices: Tensor, g: RowGeometry, encoder?: GPUCommandEncoder): void;
+  /** into `[B,S,C]` += rows of grad `[B,K,C]`; float32, and float64 on the CPU. */
+  accumulate(into: T, grad: T, indices: Tensor, g: RowGeometry, encoder?: GPUCommandEncoder): void;
+  /** out `[B,S,C]` = all, with rows of part `[B,K,C]` put in. `out` may be the memory of `all`. */
+  scatter(out: T, all: T, part: T, indices: Tensor, g: RowGeometry, encoder?: GPUCommandEncoder): void;
+  /** out `[B,S,C]` = grad with the retained rows zeroed. `out` may be the memory of `grad`. */
+  zeroRows(out: T, grad: T, indices: Tensor, g: RowGeometry, encoder?: GPUCommandEncoder): void;
+}
+
+/** Everything that a GPU tensor brings along. */
+export interface GPUOperations extends MaskOperations<GPUTensor>, TokenOperations<GPUTensor> {
+  /** A new tensor on the device; its contents are undefined until written. */
+  empty(device: GPUDevice, shape: readonly number[], dtype: DType): GPUTensor;
+  /** A tensor over the memory of another. */
+  view(t: GPUTensor, byteOffset: number, shape: readonly number[]): GPUTensor;
+}

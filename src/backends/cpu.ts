@@ -1,0 +1,50 @@
+/**
+ * Which CPU backend runs: the WASM core, or the plain reference where WebAssembly is forbidden or lacks SIMD.
+ */
+
+import type { CPUTensor } from "../tensor.ts";
+import { wasmAvailable } from "../wasm/core.ts";
+import type { CPUMaskOperations, SamplingBackend, TokenOperations } from "./backend.ts";
+import { referenceMasks } from "./reference/masks.ts";
+import { referenceSampling } from "./reference/sampling.ts";
+import { referenceTokens } from "./reference/tokens.ts";
+import { wasmMasks } from "./wasm/masks.ts";
+import { wasmSampling } from "./wasm/sampling.ts";
+import { wasmTokens } from "./wasm/tokens.ts";
+
+/** The names of the CPU backends. */
+export type CPUBackendName = "wasm" | "reference";
+
+let chosen: CPUBackendName | undefined;
+
+/**
+ * Which CPU backend this runtime has: "wasm", or "reference" (the same bits, many times slower) where WebAssembly is
+ * forbidden, as on a page whose Content-Security-Policy lacks `wasm-unsafe-eval`, or knows no SIMD.
+ *
+ * @example
+ * if (cpuBackend() === "reference") console.warn("WebAssembly is not available here");
+ */
+export function cpuBackend(): CPUBackendName {
+  chosen ??= wasmAvailable() ? "wasm" : "reference";
+  return chosen;
+}
+
+/** Sets the backend, for tests that run the same suite on each; undefined goes back to what the runtime has. */
+export function useCPUBackend(name: CPUBackendName | undefined): void {
+  chosen = name;
+}
+
+/** Sampling and sorting, where this runtime does them. */
+export function samplingBackend(): SamplingBackend {
+  return cpuBackend() === "wasm" ? wasmSampling : referenceSampling;
+}
+
+/** Masks, where this runtime does them. */
+export function maskBackend(): CPUMaskOperations {
+  return cpuBackend() === "wasm" ? wasmMasks : referenceMasks;
+}
+
+/** Rows of tokens, where this runtime does them. */
+export function tokenBackend(): TokenOperations<CPUTensor> {
+  return cpuBackend() === "wasm" ? wasmTokens : referenceTokens;
+}

@@ -1,0 +1,59 @@
+/** The sampling rule as the contract words it: give every token a rank, sort, take the first K. */
+import type { SampleRequest, SamplingBackend } from "../backend.ts";
+import { philox4x32 } from "./philox.ts";
+
+/** The random key of each of the S positions of one row: unsigned 32-bit numbers. */
+function rowKeys(request: SampleRequest, layer: number, row: number): Uint32Array {
+  const keys = new Uint32Array(request.seqLength);
+  for (let i = 0; i < keys.length; i += 4) {
+    const words = philox4x32([i >>> 2, row, layer, request.step], [request.seedLow, request.seedHigh]);
+    keys.set(words.slice(0, keys.length - i), i);
+  }
+  return keys;
+}
+
+/** 0 for a token to keep, 2 for padding, 1 for every other; kept wins over padding. `row` counts within the batch. */
+function rowClasses(request: SampleRequest, row: number): Uint8Array {
+  const start = row * request.seqLength;
+  return Uint8Array.from({ length: request.seqLength }, (_, i) => {
+    if (i < request.keepPrefix || request.keepMask?.[start + i] === 1) return 0;
+    return request.paddingMask?.[start + i] === 0 ? 2 : 1;
+  });
+}
+
+/** The K positions of smallest (class, key, position), ascending. */
+export function selectByRank(classes: Uint8Array, keys: Uint32Array, kept: number): Int32Array {
+  const byRank = Int32Array.from(keys, (_, i) => i).sort(
+    (a, b) => classes[a] - classes[b] || keys[a] - keys[b] || a - b,
+  );
+  return byRank.subarray(0, kept).sort();
+}
+
+function sample(out: Int32Array, request: SampleRequest): number {
+  const { layers, batchSize, reservedLength } = request;
+  for (let row = 0; row < batchSize; row++) {
+    const classes = rowClasses(request, row);
+    if (classes.reduce((kept, c) => kept + (c === 0 ? 1 : 0), 0) > reservedLength) return row;
+    for (let layer = 0; layer < layers; layer++) {
+      const keys = rowKeys(request, request.layerOffset + layer, request.batchOffset + row);
+      out.set(selectByRank(classes, keys, reservedLength), (layer * batchSize + row) * reservedLength);
+    }
+  }
+  return -1;
+}
+
+function sort(out: Int32Array, positions: Int32Array, rows: number, kept: number, seqLength: number): number {
+  for (let row = 0; row < rows; row++) {
+    const seen = new Set<number>();
+    for (let i = row * kept; i < (row + 1) * kept; i++) {
+      const position = positions[i];
+      if (position < 0 || position >= seqLength || seen.has(position)) return i;
+      seen.add(position);
+    }
+    out.set(positions.slice(row * kept, (row + 1) * kept).sort(), row * kept);
+  }
+  return -1;
+}
+
+/** Sampling in plain TypeScript. */
+export const referenceSampling: SamplingBackend = { sample, sort };

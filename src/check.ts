@@ -1,0 +1,79 @@
+/**
+ * The one style of refusing bad input: `"name" expected X, got Y`.
+ * TypeError for the wrong kind of value, RangeError for the wrong value of the right kind.
+ * Messages are built only when something is thrown.
+ */
+
+/** Words for a value in an error message: short, and safe for anything. */
+export function describe(value: unknown): string {
+  switch (typeof value) {
+    case "string":
+      return value.length > 40 ? `${JSON.stringify(value.slice(0, 40))}...` : JSON.stringify(value);
+    case "object": {
+      if (value === null) return "null";
+      if (Array.isArray(value))
+        return value.length > 8 ? `an array of ${value.length}` : `[${value.map(describe)}]`;
+      const { dtype, shape } = value as { dtype?: unknown; shape?: unknown };
+      if (typeof dtype === "string" && Array.isArray(shape)) return `${dtype} [${shape}]`;
+      return `an object (${value.constructor?.name ?? "no prototype"})`;
+    }
+    case "function":
+      return "a function";
+    default:
+      return String(value);
+  }
+}
+
+/** Throws the TypeError for an argument of the wrong kind; `got` is put into words unless `words` are given. */
+export function wrongType(name: string, expected: string, got: unknown, words?: string): never {
+  throw new TypeError(`"${name}" expected ${expected}, got ${words ?? describe(got)}`);
+}
+
+/** Throws the RangeError for an argument of the right kind and a wrong value. */
+export function wrongValue(name: string, expected: string, got: unknown, words?: string): never {
+  throw new RangeError(`"${name}" expected ${expected}, got ${words ?? describe(got)}`);
+}
+
+/** An integer from `min` to `max`, both included. */
+export function checkInteger(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value !== "number") wrongType(name, `an integer from ${min} to ${max}`, value);
+  if (!Number.isInteger(value) || value < min || value > max) {
+    wrongValue(name, `an integer from ${min} to ${max}`, value);
+  }
+  return value;
+}
+
+/** A boolean; nothing else is taken for one. */
+export function checkBoolean(name: string, value: unknown): boolean {
+  if (typeof value !== "boolean") wrongType(name, "a boolean", value);
+  return value;
+}
+
+/** An object of named options. */
+export function checkObject(name: string, value: unknown): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    wrongType(name, "an object", value);
+}
+
+/** One of a few strings. */
+export function checkChoice<T extends string>(name: string, value: unknown, choices: readonly T[]): T {
+  if (typeof value !== "string") wrongType(name, `one of ${choices.map(describe).join(", ")}`, value);
+  if (!choices.includes(value as T)) wrongValue(name, `one of ${choices.map(describe).join(", ")}`, value);
+  return value as T;
+}
+
+const MAX_SEED = 2n ** 64n - 1n;
+
+/** A seed, an unsigned 64-bit number, as its low and high 32-bit words. */
+export function checkSeed(name: string, value: unknown): { low: number; high: number } {
+  if (typeof value !== "number" && typeof value !== "bigint") {
+    wrongType(name, "an unsigned 64-bit integer (a safe integer or a bigint)", value);
+  }
+  if (
+    typeof value === "number" ? !Number.isSafeInteger(value) || value < 0 : value < 0n || value > MAX_SEED
+  ) {
+    wrongValue(name, "an unsigned 64-bit integer (a safe integer or a bigint)", value);
+  }
+  const seed = BigInt(value);
+  return { low: Number(seed & 0xffffffffn), high: Number(seed >> 32n) };
+}

@@ -1,0 +1,123 @@
+import { wrongType, wrongValue } from "./check.ts";
+import {
+  checkCPUTensor,
+  checkDType,
+  checkTensor,
+  isGPUTensor,
+  overlap,
+  type Tensor,
+  zeros,
+} from "./tensor.ts";
+
+/**
+ * Sorted indices, held to the tensor they index: `[B,K]`, or `[L,B,K]` too where `ranks` has 3.
+ * CPU indices are looked into: each row in range, ascending, distinct. What the GPU made can't be.
+ */
+export function checkIndices(
+  name: string,
+  value: unknown,
+  to: Tensor,
+  batch: number | undefined,
+  seq: number,
+  ranks: readonly (2 | 3)[],
+): Tensor {
+  // Indices on the CPU serve states on the GPU (they are uploaded for the call), but not the other way round.
+  const indices = isGPUTensor(to) ? checkTensor(name, value) : checkCPUTensor(name, value);
+  checkDType(name, indices, ["int32"]);
+  const { shape } = indices;
+  const expected = () =>
+    `int32 ${ranks.map((r) => (r === 3 ? "[L," : "[") + (batch ?? "B") + `,K] with K from 1 to ${seq}`).join(" or ")}`;
+  if (!ranks.includes(shape.length as 2 | 3)) wrongValue(name, expected(), value);
+  const [b, k] = shape.slice(-2);
+  if (k > seq || (batch !== undefined && b !== batch)) wrongValue(name, expected(), value);
+  if (isGPUTensor(indices)) checkSameDevice(name, indices, to);
+  else checkPositions(name, indices.data as Int32Array, k, seq);
+  return indices;
+}
+
+function checkPositions(name: string, positions: Int32Array, kept: number, seq: number): void {
+  for (let start = 0; start < positions.length; start += kept) {
+    let before = -1;
+    for (let i = start; i < start + kept; i++) {
+      const position = positions[i];
+      if (position <= before || position >= seq) {
+        const got = before < 0 || position >= seq ? `${position}` : `${position} after ${before}`;
+        const row = start / kept;
+        wrongValue(
+          name,
+          `ascending, distinct positions from 0 to ${seq - 1}`,
+          position,
+          `${got} in row ${row}`,
+        );
+      }
+      before = position;
+    }
+  }
+}
+
+/** A GPU tensor held to another must be on its device. */
+export function checkSameDevice(name: string, held: Tensor, to: Tensor): void {
+  if (isGPUTensor(held) && isGPUTensor(to) && held.device !== to.device) {
+    wrongType(name, "a tensor on the same device", held, "a tensor on another device");
+  }
+}
+
+/** A tensor that must live where `to` lives: in CPU memory, or on the same device. */
+export function checkAlongside(name: string, value: unknown, to: Tensor): Tensor {
+  const t = checkTensor(name, value);
+  if (isGPUTensor(t) !== isGPUTensor(to)) {
+    const [wanted, found] = isGPUTensor(to) ? ["GPU", "CPU"] : ["CPU", "GPU"];
+    wrongType(name, `a ${wanted} tensor`, value, `a ${found} tensor`);
+  }
+  checkSameDevice(name, t, to);
+  if (t.dtype !== to.dtype) wrongType(name, `dtype ${to.dtype}`, value);
+  return t;
+}
+
+/** Where a result goes: `out`, checked against what it is to hold and what it must not overlap, or a new tensor. */
+export function resultTensor(
+  name: string,
+  out: unknown,
+  like: Tensor,
+  shape: readonly number[],
+  inputs: readonly Tensor[],
+): Tensor {
+  if (out === undefined) {
+    return isGPUTensor(like)
+      ? like.operations.empty(like.device, shape, like.dtype)
+      : zeros(shape, like.dtype);
+  }
+  const t = checkAlongside(name, out, like);
+  checkResultShape(name, t, shape);
+  checkDisjoint(name, t, inputs);
+  return t;
+}
+
+/** Throws unless a tensor that is to be written has this shape, and on the GPU lies on whole words. */
+export function checkResultShape(name: string, t: Tensor, shape: readonly number[]): void {
+  if (t.shape.length !== shape.length || t.shape.some((length, i) => length !== shape[i])) {
+    wrongValue(name, `shape [${shape}]`, t);
+  }
+  if (isGPUTensor(t) && t.byteOffset % 4 !== 0) {
+    wrongValue(name, "a byteOffset that is a multiple of 4 where it is written", t.byteOffset);
+  }
+}
+
+/** Throws where a tensor that is to be written shares a byte with one that is read. */
+export function checkDisjoint(name: string, written: Tensor, inputs: readonly Tensor[]): void {
+  if (inputs.some((input) => overlap(written, input))) {
+    wrongValue(name, "memory that no input shares", written, "overlapping memory");
+  }
+}
+
+/** `encoder` belongs to GPU tensors. */
+export function checkEncoder(encoder: unknown, states: Tensor | undefined): GPUCommandEncoder | undefined {
+  if (encoder === undefined) return undefined;
+  if (states === undefined || !isGPUTensor(states)) {
+    wrongType("encoder", "no encoder with CPU tensors", encoder, "one");
+  }
+  if (typeof encoder !== "object" || encoder === null || !("beginComputePass" in encoder)) {
+    wrongType("encoder", "a GPUCommandEncoder", encoder);
+  }
+  return encoder as GPUCommandEncoder;
+}

@@ -1,0 +1,130 @@
+import type { MaskGeometry, MaskOperations } from "./backends/backend.ts";
+import { maskBackend } from "./backends/cpu.ts";
+import { checkInteger, checkObject, wrongValue } from "./check.ts";
+import { checkEncoder, checkIndices, resultTensor } from "./indices.ts";
+import { type CPUTensor, checkTensor, elementBytes, isGPUTensor, type Tensor } from "./tensor.ts";
+
+/** Options of {@link maskGather} and {@link maskSlice}. */
+export interface MaskOptions<T extends Tensor> {
+  /** Written and returned instead of a new tensor. */
+  out?: T;
+  /** GPU tensors only: commands are recorded here, for the caller to submit, instead of submitted. */
+  encoder?: GPUCommandEncoder;
+}
+
+/** The operations that run where `mask` lives. */
+function operationsOf(mask: Tensor): MaskOperations<Tensor> {
+  return (isGPUTensor(mask) ? mask.operations : maskBackend()) as MaskOperations<Tensor>;
+}
+
+/** A mask `[B,H,S,S]` or `[B,H,1,S]`, checked, and its geometry but for K. */
+export function checkMask(name: string, value: unknown): { mask: Tensor; g: Omit<MaskGeometry, "kept"> } {
+  const mask = checkTensor(name, value);
+  const [maskBatch, heads, query, seq] = mask.shape;
+  if (mask.shape.length !== 4 || (query !== 1 && query !== seq)) {
+    wrongValue(name, "shape [B,H,S,S] or [B,H,1,S]", mask);
+  }
+  return { mask, g: { maskBatch, heads, query, seq, elementBytes: elementBytes(mask.dtype) } };
+}
+
+/** The mask's rows and columns at the retained positions; arguments are checked. */
+export function gatherChecked(
+  mask: Tensor,
+  indices: Tensor,
+  base: Omit<MaskGeometry, "kept">,
+  out: unknown,
+  encoder: GPUCommandEncoder | undefined,
+): Tensor {
+  const [batch, kept] = indices.shape.slice(-2);
+  const perLayer = [batch, base.heads, base.query === 1 ? 1 : kept, kept];
+  const layers = indices.shape.length === 3 ? indices.shape[0] : 1;
+  const shape = indices.shape.length === 3 ? [layers, ...perLayer] : perLayer;
+  const result = resultTensor("out", out, mask, shape, [mask, indices]);
+  operationsOf(mask).maskGather(result, mask, indices, { ...base, kept, layers, batch }, encoder);
+  return result;
+}
+
+/** The mask's top-left corner; arguments are checked. */
+export function sliceChecked(
+  mask: Tensor,
+  kept: number,
+  base: Omit<MaskGeometry, "kept">,
+  out: unknown,
+  encoder: GPUCommandEncoder | undefined,
+): Tensor {
+  const shape = [base.maskBatch, base.heads, base.query === 1 ? 1 : kept, kept];
+  const result = resultTensor("out", out, mask, shape, [mask]);
+  operationsOf(mask).maskSlice(result, mask, { ...base, kept }, encoder);
+  return result;
+}
+
+/**
+ * Throws unless the top-left K x K of a CPU mask is what gathering would give, whatever the positions: every entry
+ * depends only on the sign of j - i, or nothing is dropped.
+ */
+export function checkSliceable(name: string, mask: CPUTensor, g: MaskGeometry): void {
+  if (g.kept === g.seq) return;
+  const place = maskBackend().firstNotBySign(mask, g);
+  if (place < 0) return;
+  const [j, i] = [place % g.seq, Math.floor(place / g.seq) % g.query];
+  const bh = Math.floor(place / (g.seq * g.query));
+  wrongValue(
+    name,
+    'entries that depend only on the sign of j - i, alike in all rows and heads, with maskMode "slice" ' +
+      '(maskMode "gather" is right for every mask; "slice-unchecked" takes the corner regardless)',
+    mask,
+    `another entry at [${Math.floor(bh / g.heads)},${bh % g.heads},${i},${j}]`,
+  );
+}
+
+/**
+ * The attention mask among the retained tokens: `out[l,b,h,i,j] = mask[b,h,idx[l,b,i],idx[l,b,j]]`.
+ * Right for padding, packing, ALiBi and windows. `[L,B,H,K,K]` grows fast: one layer at a time, with `[B,K]`
+ * indices, takes an L-th of the memory. DeepSpeed's `bert_sample_tokens` (`ops/random_ltd/dropping_utils.py`)
+ * builds the same.
+ *
+ * @param mask `[B,H,S,S]`, any dtype. A batch of 1 serves every row; a key-padding mask `[B,H,1,S]` keeps query size 1.
+ * @param sortedIndices int32 `[L,B,K]` or `[B,K]`, each row ascending and distinct, from 0 to S - 1.
+ * @param options See {@link MaskOptions}.
+ * @returns `[L,B,H,K,K]` for `[L,B,K]`, `[B,H,K,K]` for `[B,K]`, of the dtype and in the memory of `mask`.
+ * @throws TypeError, RangeError where an argument is of the wrong kind or doesn't fit; nothing is written then.
+ * @example
+ * const layerMask = maskGather(attnMask, layerOf(sampledIndices, 0));
+ */
+export function maskGather<T extends Tensor>(
+  mask: T,
+  sortedIndices: Tensor,
+  options: MaskOptions<T> = {},
+): T {
+  const { mask: m, g } = checkMask("mask", mask);
+  checkObject("options", options);
+  const encoder = checkEncoder(options.encoder, m);
+  const batch = g.maskBatch === 1 ? undefined : g.maskBatch;
+  const indices = checkIndices("sortedIndices", sortedIndices, m, batch, g.seq, [3, 2]);
+  return gatherChecked(m, indices, g, options.out, encoder) as T;
+}
+
+/**
+ * The top-left `K x K` of an attention mask, which is the mask among any K retained tokens where every entry depends
+ * only on the sign of j - i (a plain causal mask). Nothing is checked of that here; `gptSampleTokens` does.
+ * DeepSpeed's `gpt_sample_tokens` (`ops/random_ltd/dropping_utils.py`) takes the same corner.
+ *
+ * @param mask `[B,H,S,S]`, any dtype; `[B,H,1,S]` keeps its query size of 1.
+ * @param reservedLength K, from 1 to S.
+ * @param options See {@link MaskOptions}.
+ * @returns `[B,H,K,K]`, of the dtype and in the memory of `mask`.
+ * @throws TypeError, RangeError where an argument is of the wrong kind or doesn't fit; nothing is written then.
+ * @example
+ * const causal = maskSlice(attnMask, 256);
+ */
+export function maskSlice<T extends Tensor>(
+  mask: T,
+  reservedLength: number,
+  options: MaskOptions<T> = {},
+): T {
+  const { mask: m, g } = checkMask("mask", mask);
+  checkObject("options", options);
+  const encoder = checkEncoder(options.encoder, m);
+  const kept = checkInteger("reservedLength", reservedLength, 1, g.seq);
+  return sliceChecked(m, kept, g, options.out, encoder) as T;
+}

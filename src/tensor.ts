@@ -1,0 +1,225 @@
+import type { GPUOperations } from "./backends/backend.ts";
+import { checkInteger, describe, wrongType, wrongValue } from "./check.ts";
+
+/** Element types. float16 and bfloat16 are carried as bits, in a Uint16Array. */
+export type DType = "float32" | "float16" | "bfloat16" | "float64" | "int32" | "uint32" | "uint8";
+
+/** The typed arrays that a CPU tensor may hold. A Float16Array is taken too where the runtime has one. */
+export type TensorData = Float32Array | Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array;
+
+/** A dense row-major array in CPU memory: a typed array, its shape and what its elements are. */
+export interface CPUTensor<D extends TensorData = TensorData> {
+  readonly data: D;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
+
+/** A dense row-major array in a WebGPU buffer, from `byteOffset` (bytes) on. Made by `toGPU` and `gpuTensor`. */
+export interface GPUTensor {
+  readonly buffer: GPUBuffer;
+  readonly byteOffset: number;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly device: GPUDevice;
+  /** What runs operations on this tensor: it comes with the tensor, so code without one bundles no shader. */
+  readonly operations: GPUOperations;
+}
+
+/** A tensor in either memory. Operations run, and answer, where it lives. */
+export type Tensor = CPUTensor | GPUTensor;
+
+const ELEMENT_BYTES: Readonly<Record<DType, number>> = {
+  float32: 4,
+  float16: 2,
+  bfloat16: 2,
+  float64: 8,
+  int32: 4,
+  uint32: 4,
+  uint8: 1,
+};
+
+/** The typed array, by its tag, that carries a dtype. Tags survive realms, which `instanceof` does not. */
+const CARRIER: Readonly<Record<DType, string>> = {
+  float32: "Float32Array",
+  float16: "Uint16Array",
+  bfloat16: "Uint16Array",
+  float64: "Float64Array",
+  int32: "Int32Array",
+  uint32: "Uint32Array",
+  uint8: "Uint8Array",
+};
+
+const DTYPES = /* @__PURE__ */ Object.keys(ELEMENT_BYTES);
+
+/** Bytes of one element of `dtype`. */
+export function elementBytes(dtype: DType): number {
+  return ELEMENT_BYTES[dtype];
+}
+
+/** Elements in `shape`. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}
+
+/** The name of a typed array's kind ("Float32Array"), or undefined for anything else. */
+export function typedArrayTag(value: unknown): string | undefined {
+  const prototype = Object.getPrototypeOf(Uint8Array.prototype);
+  return Reflect.getOwnPropertyDescriptor(prototype, Symbol.toStringTag)!.get!.call(value);
+}
+
+/**
+ * Makes a CPU tensor around a typed array. Nothing is copied.
+ *
+ * @param data Elements in row-major order: as many as `shape` holds.
+ * @param shape Length of each dimension, every one at least 1.
+ * @param dtype Follows the typed array where that is clear: Float32Array float32, Float64Array float64,
+ *   Int32Array int32, Uint32Array uint32, Uint8Array uint8, Float16Array float16. A Uint16Array holds the bits
+ *   of "float16" or "bfloat16", and must say which.
+ * @throws TypeError where `data` is no such typed array or is detached, `dtype` is missing or does not fit
+ *   `data`, or `shape` is no array of numbers; RangeError where `data` does not have as many elements as `shape`.
+ * @example
+ * const hidden = tensor(new Float32Array(2 * 128 * 64), [2, 128, 64]); // [B,S,C], float32
+ */
+export function tensor<D extends TensorData>(data: D, shape: readonly number[], dtype?: DType): CPUTensor<D> {
+  const tag = typedArrayTag(data);
+  if (tag === undefined || (tag !== "Float16Array" && !Object.values(CARRIER).includes(tag))) {
+    wrongType("data", "a typed array that carries a dtype", data, tag && `a ${tag}`);
+  }
+  if (dtype === undefined) {
+    if (tag === "Uint16Array") wrongType("dtype", '"float16" or "bfloat16" for a Uint16Array', dtype);
+    dtype = tag.slice(0, -"Array".length).toLowerCase() as DType;
+  } else if (typeof dtype !== "string" || !fits(dtype, tag)) {
+    wrongType("dtype", `a dtype that a ${tag} carries`, dtype);
+  }
+  if (isDetached(data)) wrongType("data", "an attached typed array", data, "a detached one");
+  checkShape("shape", shape);
+  if (elementCount(shape) !== data.length) {
+    wrongValue("shape", `dimensions that hold the ${data.length} elements of "data"`, shape);
+  }
+  return { data, shape: [...shape], dtype };
+}
+
+/** `shape` as a list of lengths, each an integer of at least 1. */
+export function checkShape(name: string, shape: unknown): asserts shape is readonly number[] {
+  if (!Array.isArray(shape)) wrongType(name, "an array of dimensions", shape);
+  for (const length of shape) checkInteger(name, length, 1, Number.MAX_SAFE_INTEGER);
+}
+
+function fits(dtype: string, tag: string): boolean {
+  return (
+    (DTYPES.includes(dtype) && CARRIER[dtype as DType] === tag) ||
+    (dtype === "float16" && tag === "Float16Array")
+  );
+}
+
+function isDetached(data: TensorData): boolean {
+  if (data.length > 0) return false;
+  try {
+    new Uint8Array(data.buffer, 0, 0);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** Whether a tensor lives in a WebGPU buffer. */
+export function isGPUTensor(value: Tensor): value is GPUTensor {
+  return "operations" in value;
+}
+
+/** A tensor in either memory, checked whole: callers may have built the object, or detached its memory since. */
+export function checkTensor(name: string, value: unknown): Tensor {
+  if (typeof value !== "object" || value === null) wrongType(name, "a tensor", value);
+  const { data, shape, dtype, operations, buffer } = value as Partial<CPUTensor & GPUTensor>;
+  const tag = typedArrayTag(data);
+  if (tag === undefined && !(operations && buffer)) wrongType(name, "a tensor", value);
+  if (typeof dtype !== "string" || !DTYPES.includes(dtype)) wrongType(name, "a tensor with a dtype", value);
+  if (!Array.isArray(shape)) wrongType(name, "a tensor with a shape", value);
+  if (tag === undefined) return value as GPUTensor;
+  if (!fits(dtype, tag)) wrongType(name, `a tensor whose data carry ${dtype}`, value, `a ${tag}`);
+  if (isDetached(data!)) wrongType(name, "a tensor whose data are attached", value, "a detached one");
+  checkShape(name, shape);
+  if (elementCount(shape) !== data!.length) {
+    wrongValue(name, `as many elements as its shape [${shape}] holds`, value, `${data!.length}`);
+  }
+  return value as CPUTensor;
+}
+
+/** A tensor in CPU memory. */
+export function checkCPUTensor(name: string, value: unknown): CPUTensor {
+  const checked = checkTensor(name, value);
+  if (isGPUTensor(checked)) wrongType(name, "a CPU tensor", value, `a GPU tensor, ${describe(value)}`);
+  return checked;
+}
+
+/** Throws unless `t` is of one of `dtypes`. */
+export function checkDType(name: string, t: Tensor, dtypes: readonly DType[]): void {
+  if (!dtypes.includes(t.dtype)) wrongType(name, dtypes.join(" or "), t);
+}
+
+/** Throws unless `t` has just this shape. */
+export function checkSameShape(name: string, t: Tensor, shape: readonly number[]): void {
+  if (t.shape.length !== shape.length || t.shape.some((length, i) => length !== shape[i])) {
+    wrongValue(name, `shape [${shape}]`, t);
+  }
+}
+
+/** A new CPU tensor of zeros. */
+export function zeros(shape: readonly number[], dtype: DType): CPUTensor {
+  const n = elementCount(shape);
+  return { data: new CONSTRUCTORS[dtype](n), shape, dtype };
+}
+
+const CONSTRUCTORS: Readonly<Record<DType, new (length: number) => TensorData>> = {
+  float32: Float32Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  float64: Float64Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  uint8: Uint8Array,
+};
+
+/** The bytes of a CPU tensor. Moving bytes keeps every NaN's payload, which moving floats may not. */
+export function bytesOf(t: CPUTensor): Uint8Array {
+  return new Uint8Array(t.data.buffer, t.data.byteOffset, t.data.byteLength);
+}
+
+/** Whether two tensors share a byte. */
+export function overlap(a: Tensor, b: Tensor): boolean {
+  const [x, y] = [extent(a), extent(b)];
+  return x.memory === y.memory && x.start < y.end && y.start < x.end;
+}
+
+/** Whether two tensors are the very same bytes. */
+export function sameMemory(a: Tensor, b: Tensor): boolean {
+  const [x, y] = [extent(a), extent(b)];
+  return x.memory === y.memory && x.start === y.start && x.end === y.end;
+}
+
+function extent(t: Tensor): { memory: unknown; start: number; end: number } {
+  const [memory, start] = isGPUTensor(t) ? [t.buffer, t.byteOffset] : [t.data.buffer, t.data.byteOffset];
+  return { memory, start, end: start + elementCount(t.shape) * elementBytes(t.dtype) };
+}
+
+/**
+ * One layer of the indices of several: a view, no copy, on the CPU and on the GPU.
+ *
+ * @param sampledIndices int32 `[L,B,K]`, as `gptSampleTokens` gives them.
+ * @param l The layer, counted from 0 among the `L` at hand.
+ * @returns int32 `[B,K]`, sharing the memory of `sampledIndices`.
+ * @throws TypeError where `sampledIndices` is no int32 tensor; RangeError where it has not rank 3 or has no layer `l`.
+ * @example
+ * const indices = layerOf(sampledIndices, 0);
+ */
+export function layerOf<T extends Tensor>(sampledIndices: T, l: number): T {
+  const t = checkTensor("sampledIndices", sampledIndices);
+  checkDType("sampledIndices", t, ["int32"]);
+  if (t.shape.length !== 3) wrongValue("sampledIndices", "shape [L,B,K]", t);
+  const [layers, batch, kept] = t.shape;
+  checkInteger("l", l, 0, layers - 1);
+  const shape = [batch, kept];
+  const n = batch * kept;
+  if (isGPUTensor(t)) return t.operations.view(t, t.byteOffset + l * n * 4, shape) as GPUTensor as T;
+  return { data: t.data.subarray(l * n, (l + 1) * n), shape, dtype: t.dtype } as CPUTensor as T;
+}

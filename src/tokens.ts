@@ -1,0 +1,284 @@
+import type { RowGeometry, TokenOperations } from "./backends/backend.ts";
+import { tokenBackend } from "./backends/cpu.ts";
+import { checkBoolean, checkInteger, checkObject, wrongType, wrongValue } from "./check.ts";
+import {
+  checkAlongside,
+  checkDisjoint,
+  checkEncoder,
+  checkIndices,
+  checkResultShape,
+  resultTensor,
+} from "./indices.ts";
+import {
+  checkDType,
+  checkSameShape,
+  checkTensor,
+  elementBytes,
+  elementCount,
+  isGPUTensor,
+  overlap,
+  sameMemory,
+  type Tensor,
+} from "./tensor.ts";
+
+/** What every token operation takes. */
+export interface TokenOptions {
+  /** True (the default): tensors are `[B,S,C]`. False: `[S,B,C]`, as Megatron lays them out. */
+  batchFirst?: boolean;
+  /** GPU tensors only: commands are recorded here, for the caller to submit, instead of submitted. */
+  encoder?: GPUCommandEncoder;
+}
+
+/** Options of {@link GatherTokens.forward}. */
+export interface GatherForwardOptions<T extends Tensor> extends TokenOptions {
+  /** Written and returned instead of a new tensor. */
+  out?: T;
+}
+
+/** Options of {@link GatherTokens.backward}. */
+export interface GatherBackwardOptions<T extends Tensor> extends TokenOptions {
+  /** S of the tensor that was gathered from. */
+  seqLength: number;
+  /** The gradient is added to this tensor, which is returned. float32, and float64 on the CPU. */
+  accumulateInto?: T;
+  /** Written, zeros included, and returned instead of a new tensor. */
+  out?: T;
+}
+
+/** Options of {@link ScatterTokens.forward}. */
+export interface ScatterForwardOptions<T extends Tensor> extends TokenOptions {
+  /** Writes the K rows into `allActivations` itself and returns it. */
+  inPlace?: boolean;
+  /** Written and returned instead of a new tensor. May be `allActivations`, which is `inPlace`. */
+  out?: T;
+}
+
+/** Options of {@link ScatterTokens.backward}. */
+export interface ScatterBackwardOptions<T extends Tensor> extends TokenOptions {
+  /** Zeroes the K rows in `outGrad` itself, which is returned as `allActivationsGrad`. */
+  inPlace?: boolean;
+  /** Either or both: written and returned instead of new tensors. */
+  out?: Partial<ScatterGradients<T>>;
+}
+
+/** What {@link ScatterTokens.backward} returns. */
+export interface ScatterGradients<T extends Tensor> {
+  /** `[B,S,C]`: outGrad with the replaced rows zeroed. */
+  allActivationsGrad: T;
+  /** `[B,K,C]`: the replaced rows of outGrad. */
+  layerActivationsGrad: T;
+}
+
+const STATES = "at least two dimensions, [B,S,...] or with batchFirst false [S,B,...]";
+
+/** The operations that run where `t` lives. */
+function operationsOf(t: Tensor): TokenOperations<Tensor> {
+  return (isGPUTensor(t) ? t.operations : tokenBackend()) as TokenOperations<Tensor>;
+}
+
+interface Layout {
+  readonly batchFirst: boolean;
+  readonly encoder: GPUCommandEncoder | undefined;
+}
+
+function checkLayout(options: TokenOptions, states: Tensor): Layout {
+  checkObject("options", options);
+  return {
+    batchFirst: checkBoolean("batchFirst", options.batchFirst ?? true),
+    encoder: checkEncoder(options.encoder, states),
+  };
+}
+
+/** Batch, tokens and bytes a row of a tensor of tokens. */
+function dimensions(
+  name: string,
+  t: Tensor,
+  batchFirst: boolean,
+): { batch: number; tokens: number; rowBytes: number } {
+  if (t.shape.length < 2) wrongValue(name, STATES, t);
+  const [first, second, ...channels] = t.shape;
+  const [batch, tokens] = batchFirst ? [first, second] : [second, first];
+  return { batch, tokens, rowBytes: elementCount(channels) * elementBytes(t.dtype) };
+}
+
+/** The shape of `like` with another number of tokens. */
+function withTokens(like: Tensor, tokens: number, batchFirst: boolean): number[] {
+  return like.shape.map((length, i) => (i === (batchFirst ? 1 : 0) ? tokens : length));
+}
+
+/** States `[B,S,C]` and their indices, checked, with the geometry they give. */
+function checkStates(name: string, states: unknown, sortedIndices: unknown, options: TokenOptions) {
+  const x = checkTensor(name, states);
+  const { batchFirst, encoder } = checkLayout(options, x);
+  const { batch, tokens: seq, rowBytes } = dimensions(name, x, batchFirst);
+  const indices = checkIndices("sortedIndices", sortedIndices, x, batch, seq, [2]);
+  const g: RowGeometry = { batch, seq, kept: indices.shape[1], rowBytes, batchFirst };
+  return { x, indices, g, encoder };
+}
+
+function gatherForward<T extends Tensor>(
+  activations: T,
+  sortedIndices: Tensor,
+  options: GatherForwardOptions<T> = {},
+): T {
+  const { x, indices, g, encoder } = checkStates("activations", activations, sortedIndices, options);
+  const out = resultTensor("out", options.out, x, withTokens(x, g.kept, g.batchFirst), [x, indices]);
+  operationsOf(x).gather(out, x, indices, g, encoder);
+  return out as T;
+}
+
+function gatherBackward<T extends Tensor>(
+  retainedGrad: T,
+  sortedIndices: Tensor,
+  options: GatherBackwardOptions<T>,
+): T {
+  const grad = checkTensor("retainedGrad", retainedGrad);
+  const { batchFirst, encoder } = checkLayout(options, grad);
+  const { batch, tokens: kept, rowBytes } = dimensions("retainedGrad", grad, batchFirst);
+  const seq = checkInteger("seqLength", options.seqLength, kept, 0x7fffffff);
+  const indices = checkIndices("sortedIndices", sortedIndices, grad, batch, seq, [2]);
+  if (indices.shape[1] !== kept) wrongValue("sortedIndices", `shape [${batch},${kept}]`, indices);
+  const g: RowGeometry = { batch, seq, kept, rowBytes, batchFirst };
+  const shape = withTokens(grad, seq, batchFirst);
+  const { accumulateInto, out } = options;
+  if (accumulateInto === undefined) {
+    const result = resultTensor("out", out, grad, shape, [grad, indices]);
+    operationsOf(grad).scatterZeros(result, grad, indices, g, encoder);
+    return result as T;
+  }
+  if (out !== undefined) wrongType("out", "no out beside accumulateInto", out);
+  const into = checkAlongside("accumulateInto", accumulateInto, grad);
+  checkDType("accumulateInto", into, isGPUTensor(into) ? ["float32"] : ["float32", "float64"]);
+  checkResultShape("accumulateInto", into, shape);
+  checkDisjoint("accumulateInto", into, [grad, indices]);
+  operationsOf(grad).accumulate(into, grad, indices, g, encoder);
+  return into as T;
+}
+
+function scatterForward<T extends Tensor>(
+  allActivations: T,
+  layerActivations: T,
+  sortedIndices: Tensor,
+  options: ScatterForwardOptions<T> = {},
+): T {
+  const { x, indices, g, encoder } = checkStates("allActivations", allActivations, sortedIndices, options);
+  const part = checkAlongside("layerActivations", layerActivations, x);
+  checkSameShape("layerActivations", part, withTokens(x, g.kept, g.batchFirst));
+  const inPlace = checkBoolean("inPlace", options.inPlace ?? false);
+  let out: Tensor;
+  if (options.out === undefined) {
+    if (inPlace)
+      checkWritable(x, "allActivations", [
+        ["layerActivations", part],
+        ["sortedIndices", indices],
+      ]);
+    out = inPlace ? x : resultTensor("out", undefined, x, x.shape, []);
+  } else {
+    out = checkAlongside("out", options.out, x);
+    checkResultShape("out", out, x.shape);
+    const itself = sameMemory(out, x);
+    if (inPlace && !itself) wrongType("out", "no out beside inPlace", options.out);
+    checkDisjoint("out", out, itself ? [part, indices] : [x, part, indices]);
+  }
+  operationsOf(x).scatter(out, x, part, indices, g, encoder);
+  return out as T;
+}
+
+function scatterBackward<T extends Tensor>(
+  outGrad: T,
+  sortedIndices: Tensor,
+  options: ScatterBackwardOptions<T> = {},
+): ScatterGradients<T> {
+  const { x: grad, indices, g, encoder } = checkStates("outGrad", outGrad, sortedIndices, options);
+  const inPlace = checkBoolean("inPlace", options.inPlace ?? false);
+  if (options.out !== undefined) checkObject("out", options.out);
+  const { allActivationsGrad, layerActivationsGrad } = options.out ?? {};
+  if (inPlace) {
+    if (allActivationsGrad !== undefined && allActivationsGrad !== outGrad) {
+      wrongType("out", "no allActivationsGrad beside inPlace", allActivationsGrad);
+    }
+    checkWritable(grad, "outGrad", [["sortedIndices", indices]]);
+  }
+  const inputs = [grad, indices];
+  const all = inPlace ? grad : resultTensor("out", allActivationsGrad, grad, grad.shape, inputs);
+  const partShape = withTokens(grad, g.kept, g.batchFirst);
+  const part = resultTensor("out", layerActivationsGrad, grad, partShape, inputs);
+  if (overlap(all, part)) wrongValue("out", "two tensors that share no memory", part, "overlapping memory");
+  const operations = operationsOf(grad);
+  operations.gather(part, grad, indices, g, encoder); // before its rows are zeroed, for inPlace
+  operations.zeroRows(all, grad, indices, g, encoder);
+  return { allActivationsGrad: all as T, layerActivationsGrad: part as T };
+}
+
+/** Throws unless `written`, an argument that is changed in place, shares no byte with the others, named as held. */
+function checkWritable(written: Tensor, name: string, others: readonly (readonly [string, Tensor])[]): void {
+  checkResultShape(name, written, written.shape);
+  for (const [held, t] of others) checkDisjoint(held, t, [written]);
+}
+
+/**
+ * Takes the retained tokens out of the hidden states, and its exact gradient.
+ * The counterpart of DeepSpeed's `GatherTokens` (`runtime/data_pipeline/data_routing/basic_layer.py` and
+ * `ops/random_ltd/dropping_utils.py`); random-LTD paper, section 3.
+ */
+export const GatherTokens: {
+  /**
+   * `out[b,k,:] = activations[b, sortedIndices[b,k], :]`: the retained tokens, in order. Bits are moved, not numbers,
+   * so every dtype comes through exactly.
+   *
+   * @param activations `[B,S,C]`, any trailing dimensions, any dtype; `[S,B,C]` with `batchFirst: false`.
+   * @param sortedIndices int32 `[B,K]`, each row ascending and distinct, from 0 to S - 1.
+   * @param options See {@link GatherForwardOptions}.
+   * @returns `[B,K,C]` (or `[K,B,C]`), of the dtype and in the memory of `activations`.
+   * @throws TypeError, RangeError where an argument is of the wrong kind or doesn't fit; nothing is written then.
+   * @example
+   * const retained = GatherTokens.forward(hidden, indices);
+   */
+  forward: typeof gatherForward;
+  /**
+   * The gradient with respect to `activations`: zeros, with the K rows put in, or the K rows added to `accumulateInto`.
+   *
+   * @param retainedGrad `[B,K,C]` (or `[K,B,C]`), the gradient of the gathered tokens.
+   * @param sortedIndices int32 `[B,K]`, as in the forward call.
+   * @param options `seqLength` is required; see {@link GatherBackwardOptions}.
+   * @returns `[B,S,C]` (or `[S,B,C]`).
+   * @throws TypeError, RangeError where an argument is of the wrong kind or doesn't fit; nothing is written then.
+   * @example
+   * const hiddenGrad = GatherTokens.backward(retainedGrad, indices, { seqLength: 2048 });
+   */
+  backward: typeof gatherBackward;
+} = { forward: gatherForward, backward: gatherBackward };
+
+/**
+ * Puts the tokens that a layer worked on back among the rest, and its exact gradient.
+ * The counterpart of DeepSpeed's `ScatterTokens` (`runtime/data_pipeline/data_routing/basic_layer.py` and
+ * `ops/random_ltd/dropping_utils.py`); random-LTD paper, section 3.
+ */
+export const ScatterTokens: {
+  /**
+   * `allActivations` with rows `sortedIndices[b,:]` replaced by `layerActivations[b,:]`.
+   *
+   * @param allActivations `[B,S,C]` (or `[S,B,C]`), any trailing dimensions, any dtype.
+   * @param layerActivations `[B,K,C]` (or `[K,B,C]`), of the same dtype.
+   * @param sortedIndices int32 `[B,K]`, each row ascending and distinct, from 0 to S - 1.
+   * @param options `inPlace` moves only the K rows; see {@link ScatterForwardOptions}.
+   * @returns `[B,S,C]` (or `[S,B,C]`); `allActivations` itself with `inPlace`.
+   * @throws TypeError, RangeError where an argument is of the wrong kind or doesn't fit; nothing is written then.
+   * @example
+   * const hiddenAfter = ScatterTokens.forward(hidden, layerOutput, indices);
+   */
+  forward: typeof scatterForward;
+  /**
+   * Both gradients: `outGrad` with the replaced rows zeroed, and those rows. Each is exact by itself, where
+   * DeepSpeed's are so only together with the gather's.
+   *
+   * @param outGrad `[B,S,C]` (or `[S,B,C]`), the gradient of the scattered result.
+   * @param sortedIndices int32 `[B,K]`, as in the forward call.
+   * @param options See {@link ScatterBackwardOptions}.
+   * @returns `allActivationsGrad` `[B,S,C]` and `layerActivationsGrad` `[B,K,C]`.
+   * @throws TypeError, RangeError where an argument is of the wrong kind or doesn't fit; nothing is written then.
+   * @example
+   * const { allActivationsGrad, layerActivationsGrad } = ScatterTokens.backward(outGrad, indices);
+   */
+  backward: typeof scatterBackward;
+} = { forward: scatterForward, backward: scatterBackward };
