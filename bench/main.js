@@ -1,11 +1,14 @@
 // Medians of alternating runs, as Markdown: node bench/main.js [--rounds N] [sampling|rows|masks ...]
-import { parseArgs } from "node:util";
+
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { masks } from "./masks.js";
+import { rows } from "./rows.js";
 import { sampling } from "./sampling.js";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
-const benches = { sampling };
+const benches = { sampling, rows, masks };
 const { values, positionals } = parseArgs({
   options: { rounds: { type: "string", default: "15" } },
   allowPositionals: true,
