@@ -142,7 +142,6 @@ function copyTile(first: i32, n: i32, bitmap: usize, last: u32): i32 {
 }
 
 /** One tile of a pass: the tile's part of SELECTED, and how many contested tokens it takes. */
-@inline
 function passTile(first: i32, n: i32, last: u32): i32 {
   const at = first >> 3;
   let count = makeTile(first, n, selected + at, last);
@@ -178,7 +177,8 @@ function collect(first: i32, n: i32, from: u32, width: u32): void {
   const vWidth = i32x4.splat(width);
   let count = candidates;
   for (let i = 0; i < n && count <= CANDIDATES_MAX - 64; i += 64) {
-    let found = inWindow(KEYS + <usize>i * 4, vFrom, vWidth);
+    let found: u64 = 0;
+    for (let j = 48; j >= 0; j -= 16) found = (found << 16) | inWindow(KEYS + <usize>(i + j) * 4, vFrom, vWidth);
     while (found) {
       const slot = i + <i32>ctz(found);
       found &= found - 1;

@@ -10,15 +10,13 @@ import { build } from "esbuild";
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
 const { error, stderr } = await asc.main(["--config", "asconfig.json", "--target", "release"]);
-if (error) {
-  process.stderr.write(stderr.toString());
-  process.exit(1);
-}
+process.stderr.write(stderr.toString()); // warnings too
+if (error) process.exit(1);
 const bytes = readFileSync("build/core.wasm");
 writeFileSync(
   "src/wasm/core-bytes.ts",
-  `/** The WASM core, ${bytes.length} bytes, in base64. Made by scripts/build.js from assembly/. */\n` +
-    `export const coreBase64: string = "${bytes.toString("base64")}";\n`,
+  `/** The WASM core, ${bytes.length} bytes, in hexadecimal. Made by scripts/build.js from assembly/. */\n` +
+    `export const coreHex: string = "${bytes.toString("hex")}";\n`,
 );
 
 if (!process.argv.includes("--core")) {

@@ -4,12 +4,14 @@
 
 import type { CPUTensor } from "../tensor.ts";
 import { wasmAvailable } from "../wasm/core.ts";
-import type { CPUMaskOperations, SamplingBackend, TokenOperations } from "./backend.ts";
+import type { CPUMaskOperations, SamplingBackend, SortingBackend, TokenOperations } from "./backend.ts";
 import { referenceMasks } from "./reference/masks.ts";
 import { referenceSampling } from "./reference/sampling.ts";
+import { referenceSorting } from "./reference/sort.ts";
 import { referenceTokens } from "./reference/tokens.ts";
 import { wasmMasks } from "./wasm/masks.ts";
 import { wasmSampling } from "./wasm/sampling.ts";
+import { wasmSorting } from "./wasm/sort.ts";
 import { wasmTokens } from "./wasm/tokens.ts";
 
 /** The names of the CPU backends. */
@@ -34,9 +36,14 @@ export function useCPUBackend(name: CPUBackendName | undefined): void {
   chosen = name;
 }
 
-/** Sampling and sorting, where this runtime does them. */
+/** Sampling, where this runtime does it. */
 export function samplingBackend(): SamplingBackend {
   return cpuBackend() === "wasm" ? wasmSampling : referenceSampling;
+}
+
+/** Sorting, where this runtime does it. */
+export function sortingBackend(): SortingBackend {
+  return cpuBackend() === "wasm" ? wasmSorting : referenceSorting;
 }
 
 /** Masks, where this runtime does them. */

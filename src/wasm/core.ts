@@ -1,4 +1,4 @@
-import { coreBase64 } from "./core-bytes.ts";
+import { coreHex } from "./core-bytes.ts";
 
 /** The exports of assembly/index.ts. Addresses and lengths are in bytes unless said otherwise. */
 export interface Core {
@@ -21,8 +21,7 @@ export interface Core {
   clear(seqLength: number): number;
   mark(positions: number, n: number): number;
 
-  gatherRows(to: number, from: number, list: number, n: number, bytes: number): void;
-  scatterRows(to: number, from: number, list: number, n: number, bytes: number): void;
+  moveRows(to: number, from: number, list: number, n: number, bytes: number, scatter: number): void;
 
   planColumns(columns: number, n: number, elementBytes: number, plan: number): number;
   packRows(
@@ -35,7 +34,6 @@ export interface Core {
     plan: number,
     entries: number,
   ): void;
-  sliceRows(to: number, from: number, stride: number, n: number, bytes: number): void;
   firstOffPattern(rows: number, bytes: number, n: number, pattern: number, elementBytes: number): number;
 }
 
@@ -45,7 +43,10 @@ let view: Uint8Array | undefined;
 /** The core, compiled at the first call. Synchronous: browsers allow that for a module this small. */
 export function core(): Core {
   if (!instance) {
-    const bytes = Uint8Array.from(atob(coreBase64), (character) => character.charCodeAt(0));
+    // Hexadecimal keeps bytes apart, and so compresses to 0.9 KB less than base64.
+    const bytes = Uint8Array.from({ length: coreHex.length / 2 }, (_, i) =>
+      Number.parseInt(coreHex.slice(2 * i, 2 * i + 2), 16),
+    );
     instance = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Core;
   }
   return instance;
