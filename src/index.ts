@@ -4,7 +4,13 @@
  */
 export { type CPUBackendName, cpuBackend } from "./backends/cpu.ts";
 export { type MaskOptions, maskGather, maskSlice } from "./masks.ts";
+export {
+  type DataEfficiencyConfig,
+  type DisabledRandomLTD,
+  parseDataEfficiencyConfig,
+} from "./routing/config.ts";
 export type {
+  CheckedRandomLTDConfig,
   LayerTokenLRConfig,
   RandomLTDConfig,
   RandomLTDScheduleConfig,
