@@ -4,11 +4,13 @@
  */
 export { type CPUBackendName, cpuBackend } from "./backends/cpu.ts";
 export { type MaskOptions, maskGather, maskSlice } from "./masks.ts";
+export { addRandomLTDStateDict, removeRandomLTDStateDict, type StateDict } from "./routing/checkpoints.ts";
 export {
   type DataEfficiencyConfig,
   type DisabledRandomLTD,
   parseDataEfficiencyConfig,
 } from "./routing/config.ts";
+export { LayerTokenLRSchedule, type LayerTokenLRScheduleOptions } from "./routing/lr.ts";
 export type {
   CheckedRandomLTDConfig,
   LayerTokenLRConfig,

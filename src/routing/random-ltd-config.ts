@@ -114,7 +114,10 @@ export function checkRandomLTDConfig(name: string, value: unknown): CheckedRando
     global_batch_size: batch,
     ...(micro !== undefined && { micro_batch_size: checkInteger("micro_batch_size", micro, 1, batch) }),
     random_ltd_schedule: checkSchedule(config.random_ltd_schedule),
-    layer_token_lr_schedule: checkLR(config.layer_token_lr_schedule ?? { enabled: false }),
+    layer_token_lr_schedule: checkLayerTokenLR(
+      "layer_token_lr_schedule",
+      config.layer_token_lr_schedule ?? { enabled: false },
+    ),
   };
 }
 
@@ -176,8 +179,9 @@ function checkSchedule(value: unknown): RandomLTDScheduleConfig {
   };
 }
 
-function checkLR(value: unknown): LayerTokenLRConfig {
-  const config = checkSection("layer_token_lr_schedule", value, LR_KEYS);
+/** DeepSpeed's `layer_token_lr_schedule`, checked where it is enabled, with its defaults. */
+export function checkLayerTokenLR(name: string, value: unknown): LayerTokenLRConfig {
+  const config = checkSection(name, value, LR_KEYS);
   if (!checkBoolean("enabled", config.enabled ?? false)) return { enabled: false };
   const total = checkInteger("total_layer_tokens", config.total_layer_tokens, 1, Number.MAX_SAFE_INTEGER);
   return {
