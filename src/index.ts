@@ -4,6 +4,24 @@
  */
 export { type CPUBackendName, cpuBackend } from "./backends/cpu.ts";
 export { type MaskOptions, maskGather, maskSlice } from "./masks.ts";
+export { addRandomLTDStateDict, removeRandomLTDStateDict, type StateDict } from "./routing/checkpoints.ts";
+export {
+  type DataEfficiencyConfig,
+  type DisabledRandomLTD,
+  parseDataEfficiencyConfig,
+} from "./routing/config.ts";
+export { LayerTokenLRSchedule, type LayerTokenLRScheduleOptions } from "./routing/lr.ts";
+export type {
+  CheckedRandomLTDConfig,
+  LayerTokenLRConfig,
+  RandomLTDConfig,
+  RandomLTDScheduleConfig,
+} from "./routing/random-ltd-config.ts";
+export {
+  RandomLTDScheduler,
+  type RandomLTDSchedulerOptions,
+  type RandomLTDState,
+} from "./routing/scheduler.ts";
 export {
   bertSampleTokens,
   type GPTSampleOptions,
