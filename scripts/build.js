@@ -2,7 +2,7 @@
 //   node scripts/build.js          all of it
 //   node scripts/build.js --core   the core alone, which is what the tests need
 import { spawnSync } from "node:child_process";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import * as asc from "assemblyscript/asc";
 import { build } from "esbuild";
@@ -19,11 +19,11 @@ writeFileSync(
     `export const coreHex: string = "${bytes.toString("hex")}";\n`,
 );
 
-if (!process.argv.includes("--core")) {
-  rmSync("dist", { recursive: true, force: true });
+/** Bundles the package's entries into `outdir`, with what `coreModule` is. */
+async function bundle(outdir, plugins) {
   await build({
     entryPoints: { index: "src/index.ts" },
-    outdir: "dist",
+    outdir,
     bundle: true,
     splitting: true,
     format: "esm",
@@ -33,7 +33,29 @@ if (!process.argv.includes("--core")) {
     sourcesContent: false,
     chunkNames: "shared-[hash]",
     logLevel: "warning",
+    plugins,
   });
+}
+
+/** Takes the core from a static import of `specifier` instead of from bytes in the bundle. */
+function staticCore(specifier) {
+  return {
+    name: "static-core",
+    setup(esbuild) {
+      esbuild.onResolve({ filter: /^\.\/module\.ts$/ }, ({ resolveDir }) => ({
+        path: `${resolveDir}/module-static.ts`,
+      }));
+      esbuild.onResolve({ filter: /^core\.wasm$/ }, () => ({ path: specifier, external: true }));
+    },
+  };
+}
+
+if (!process.argv.includes("--core")) {
+  rmSync("dist", { recursive: true, force: true });
+  await bundle("dist", []);
+  await bundle("dist/workerd", [staticCore("../core.wasm")]);
+  await bundle("dist/edge-light", [staticCore("../core.wasm?module")]);
+  copyFileSync("build/core.wasm", "dist/core.wasm");
   const { status } = spawnSync(
     process.execPath,
     ["node_modules/typescript/bin/tsc", "--noEmit", "false", "--emitDeclarationOnly"],

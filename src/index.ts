@@ -50,3 +50,4 @@ export {
   ScatterTokens,
   type TokenOptions,
 } from "./tokens.ts";
+export { setCoreModule } from "./wasm/core.ts";

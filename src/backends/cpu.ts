@@ -3,7 +3,7 @@
  */
 
 import type { CPUTensor } from "../tensor.ts";
-import { wasmAvailable } from "../wasm/core.ts";
+import { whyNoWasm } from "../wasm/core.ts";
 import type { CPUMaskOperations, SamplingBackend, SortingBackend, TokenOperations } from "./backend.ts";
 import { referenceMasks } from "./reference/masks.ts";
 import { referenceSampling } from "./reference/sampling.ts";
@@ -21,14 +21,22 @@ let chosen: CPUBackendName | undefined;
 
 /**
  * Which CPU backend this runtime has: "wasm", or "reference" (the same bits, many times slower) where WebAssembly is
- * forbidden, as on a page whose Content-Security-Policy lacks `wasm-unsafe-eval`, or knows no SIMD.
+ * forbidden, as on a page whose Content-Security-Policy lacks `wasm-unsafe-eval`, or knows no SIMD. The first operation
+ * that falls back says so by `console.warn`.
  *
  * @example
  * if (cpuBackend() === "reference") console.warn("WebAssembly is not available here");
  */
 export function cpuBackend(): CPUBackendName {
-  chosen ??= wasmAvailable() ? "wasm" : "reference";
+  chosen ??= choose();
   return chosen;
+}
+
+function choose(): CPUBackendName {
+  const reason = whyNoWasm();
+  if (reason === undefined) return "wasm";
+  console.warn(`random-ltd runs without WebAssembly, many times slower: ${reason}`);
+  return "reference";
 }
 
 /** Sets the backend, for tests that run the same suite on each; undefined goes back to what the runtime has. */
