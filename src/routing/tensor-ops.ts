@@ -51,6 +51,9 @@ function gatherAlong(
   const own = layout === "seq_dim" ? undefined : value.shape[batchFirst ? 0 : 1];
   if (own === batch) return GatherTokens.forward(value, indices, { batchFirst, ...recorded });
 
+  if (isGPUTensor(value) && !batchFirst && batch > 1) {
+    wrongValue("alongSequence", `a batch of ${batch} in [S,B,...] tables on the GPU`, value);
+  }
   // A table that all rows share, gathered once a row of indices: [S,C] -> [B,K,C].
   const channels = value.shape.slice(layout === "seq_dim" ? 1 : 2);
   const table = view(value, 0, [1, seqLength, ...channels]);
@@ -61,15 +64,13 @@ function gatherAlong(
     const to = view(out, b * kept * row, [1, kept, ...channels]);
     GatherTokens.forward(table, indicesOf(b), { out: to, ...recorded });
   }
-  if (batchFirst || batch === 1) return view(out, 0, batchFirst ? out.shape : [kept, batch, ...channels]);
-  if (isGPUTensor(out)) {
-    wrongValue("alongSequence", `a batch of ${batch} in [S,B,...] tables on the GPU`, value);
-  }
-  return transposed(out, batch, kept, channels);
+  if (batchFirst) return out;
+  return batch === 1 ? view(out, 0, [kept, 1, ...channels]) : transposed(out as CPUTensor, channels);
 }
 
 /** `[K,B,...]` of `[B,K,...]`. */
-function transposed(t: CPUTensor, batch: number, kept: number, channels: readonly number[]): CPUTensor {
+function transposed(t: CPUTensor, channels: readonly number[]): CPUTensor {
+  const [batch, kept] = t.shape;
   const row = elementCount(channels);
   const out = zeros([kept, batch, ...channels], t.dtype);
   for (let b = 0; b < batch; b++) {
