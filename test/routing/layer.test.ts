@@ -3,12 +3,14 @@ import {
   bertSampleTokens,
   type CPUTensor,
   convertToRandomLTD,
+  GatherTokens,
   type Kwargs,
   LayerStack,
   layerOf,
   maskGather,
   maskSlice,
   RandomLayerTokenDrop,
+  ScatterTokens,
   tensor,
   tensorOps,
 } from "../../src/index.ts";
@@ -411,6 +413,51 @@ describe("gradients", () => {
       }
     }
     expect(passed).toBe(B * (S - K));
+  });
+
+  test("the cheaper way is what gather's and scatter's own backward give together", () => {
+    const block = new Block(C, 1);
+    const wrapped = new RandomLayerTokenDrop(block, makeScheduler(noMask), 0);
+    wrapped.forward(hiddenOf(1));
+    const cheaper = wrapped.backward(hiddenOf(2));
+    const { allActivationsGrad, layerActivationsGrad } = ScatterTokens.backward(hiddenOf(2), indicesOf(0));
+    const through = block.backward(layerActivationsGrad);
+    const composed = GatherTokens.backward(through, indicesOf(0), {
+      seqLength: S,
+      accumulateInto: allActivationsGrad,
+    });
+    expect(cheaper).toEqual(composed);
+  });
+
+  test.each([
+    "float32",
+    "float16",
+    "bfloat16",
+    "float64",
+    "int32",
+    "uint32",
+    "uint8",
+  ] as const)("moves %s bit by bit, NaN payloads included, forward and back", (dtype) => {
+    const bytes = Uint8Array.from(noise(B * S * C * 8, 5).map((x) => 256 * Math.abs(x)));
+    const Kind = {
+      float32: Float32Array,
+      float16: Uint16Array,
+      bfloat16: Uint16Array,
+      float64: Float64Array,
+      int32: Int32Array,
+      uint32: Uint32Array,
+      uint8: Uint8Array,
+    }[dtype];
+    const make = () => tensor(new Kind(bytes.slice().buffer, 0, B * S * C), [B, S, C], dtype) as CPUTensor;
+    const bitsOf = (t: CPUTensor) => new Uint8Array(t.data.buffer, t.data.byteOffset, t.data.byteLength);
+    const layer = { forward: (h: CPUTensor) => h, backward: (g: CPUTensor) => g };
+    const wrapped = new RandomLayerTokenDrop(layer, makeScheduler(noMask), 0);
+    expect(bitsOf(wrapped.forward(make()))).toEqual(bitsOf(make()));
+    expect(bitsOf(wrapped.backward(make()))).toEqual(bitsOf(make()));
+    // A layer of zeros shows that its part is what comes back.
+    layer.backward = (g) => ({ ...g, data: new Kind(g.data.length) });
+    const zeroed = wrapped.backward(make()).data.reduce((n, x) => n + (x === 0 ? 1 : 0), 0);
+    expect(zeroed).toBeGreaterThanOrEqual(B * K * C);
   });
 
   test("a layer that runs twice in a step retains the same tokens both times", () => {
