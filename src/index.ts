@@ -10,6 +10,17 @@ export {
   type DisabledRandomLTD,
   parseDataEfficiencyConfig,
 } from "./routing/config.ts";
+export { type ConvertOptions, convertToRandomLTD } from "./routing/convert.ts";
+export { RandomLayerTokenDrop, type RandomLayerTokenDropOptions } from "./routing/layer.ts";
+export type {
+  BackwardOptions,
+  ForwardOptions,
+  Kwargs,
+  Layer,
+  LayerFunction,
+  LayerObject,
+  LayerOutput,
+} from "./routing/layer-types.ts";
 export { LayerTokenLRSchedule, type LayerTokenLRScheduleOptions } from "./routing/lr.ts";
 export type {
   CheckedRandomLTDConfig,
@@ -22,6 +33,9 @@ export {
   type RandomLTDSchedulerOptions,
   type RandomLTDState,
 } from "./routing/scheduler.ts";
+export { LayerStack } from "./routing/stack.ts";
+export { tensorOps } from "./routing/tensor-ops.ts";
+export type { AlongSequence, TokenOps, TokensAt, TokensAtOptions } from "./routing/token-ops.ts";
 export {
   bertSampleTokens,
   type GPTSampleOptions,

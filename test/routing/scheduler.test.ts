@@ -97,6 +97,33 @@ test("some lengths of the published schedules, by hand", () => {
   expect(at(PUBLISHED[2].schedule, 0)).toBe(96);
 });
 
+test("counting by stretches of equal length is counting step by step, for any schedule", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 20 }),
+      fc.integer({ min: 0, max: 60 }),
+      fc.integer({ min: 0, max: 300 }),
+      fc.integer({ min: 1, max: 400 }),
+      fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
+      fc.integer({ min: 0, max: 600 }),
+      (by, above, range, steps, root, n) => {
+        const schedule = [by + above, by + above + range, steps, by];
+        const scheduler = new RandomLTDScheduler(config(schedule, [6, 4, 3], root));
+        const total = scheduler.getTotalLayerTokens(n);
+        const lengths = scheduler.getSeqValues();
+        const seen = new Set<number>();
+        for (let t = 0; t < n; t++) {
+          scheduler.updateSeq(t);
+          seen.add(scheduler.getCurrentSeq());
+        }
+        expect(scheduler.consumedLayerTokens).toBe(total);
+        expect(lengths.slice(0, seen.size)).toEqual([...seen]);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
 test("a huge number of steps is counted as fast as a small one", () => {
   const scheduler = new RandomLTDScheduler(config([128, 2048, 200000, 16], [24, 22, 1]));
   const ramp = scheduler.getTotalLayerTokens(200000);
