@@ -56,6 +56,7 @@ if (!process.argv.includes("--core")) {
   await bundle("dist/workerd", [staticCore("../core.wasm")]);
   await bundle("dist/edge-light", [staticCore("../core.wasm?module")]);
   copyFileSync("build/core.wasm", "dist/core.wasm");
+  writeFileSync("dist/core.wasm.d.ts", "declare const core: WebAssembly.Module;\nexport default core;\n");
   const { status } = spawnSync(
     process.execPath,
     ["node_modules/typescript/bin/tsc", "--noEmit", "false", "--emitDeclarationOnly"],

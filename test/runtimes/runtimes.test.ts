@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -125,6 +125,13 @@ describe("the same bits", () => {
     });
     runtime.evaluate(script);
     expect(runtime.context.printed).toBe(`wasm ${EXPECTED}`);
+  });
+
+  it("with types that every kind of resolution finds", () => {
+    const tarball = readdirSync(project.folder).find((name) => name.endsWith(".tgz"))!;
+    // Throws where the tool exits with a failure.
+    const report = project.run(installed(".bin/attw"), "--profile", "esm-only", tarball);
+    expect(report).toContain("random-ltd/core.wasm");
   });
 
   it("in an esbuild bundle", async () => {
