@@ -498,6 +498,15 @@ describe("gradients", () => {
     );
   });
 
+  test("evaluation, which may count through any number of rows, remembers its last call only", () => {
+    const layer = { forward: (h: CPUTensor) => h, backward: (g: CPUTensor) => g };
+    const wrapped = new RandomLayerTokenDrop(layer, makeScheduler(noMask), 0);
+    wrapped.eval();
+    for (const batchOffset of [0, 2]) wrapped.forward(hiddenOf(1), {}, { batchOffset });
+    expect(wrapped.backward(hiddenOf(2))).toEqual(hiddenOf(2));
+    expect(() => wrapped.backward(hiddenOf(2), { batchOffset: 0 })).toThrow(RangeError);
+  });
+
   test("backward belongs to its forward, even when the step has moved on", () => {
     const scheduler = makeScheduler({ ...noMask, steps: 5 });
     const layer = {
