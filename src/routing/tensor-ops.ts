@@ -41,7 +41,7 @@ export const tensorOps: TokenOps<Tensor> = {
 
 function gatherAlong(
   value: Tensor,
-  indices: CPUTensor<Int32Array>,
+  indices: Tensor,
   layout: AlongSequence,
   { seqLength, batchFirst: statesFirst, encoder }: TokensAtOptions,
 ): Tensor {
@@ -58,7 +58,7 @@ function gatherAlong(
   const channels = value.shape.slice(layout === "seq_dim" ? 1 : 2);
   const table = view(value, 0, [1, seqLength, ...channels]);
   const row = elementCount(channels);
-  const indicesOf = (b: number) => view(indices, b * kept, [1, kept]) as CPUTensor<Int32Array>;
+  const indicesOf = (b: number) => view(indices, b * kept, [1, kept]);
   const out = empty(value, [batch, kept, ...channels]);
   for (let b = 0; b < batch; b++) {
     const to = view(out, b * kept * row, [1, kept, ...channels]);

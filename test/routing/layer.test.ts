@@ -116,6 +116,40 @@ describe("forward", () => {
     expect(calls.every((call) => call.kwargs === kwargs)).toBe(true);
   });
 
+  test("indices at hand already take the place of drawn ones, backward included", () => {
+    const drawn = indicesOf(1, { batchOffset: 6 });
+    const asked: number[] = [];
+    const make = () => new RandomLayerTokenDrop(new Block(C, 1), makeScheduler(noMask), 1);
+    const [own, given] = [make(), make()];
+    const options = {
+      indicesOf: (ordinal: number) => {
+        asked.push(ordinal);
+        return drawn;
+      },
+    };
+    expect(given.forward(hiddenOf(1), {}, options)).toEqual(own.forward(hiddenOf(1), {}, { batchOffset: 6 }));
+    expect(given.backward(hiddenOf(2))).toEqual(own.backward(hiddenOf(2)));
+    given.eval();
+    given.forward(hiddenOf(1), {}, options);
+    expect(asked).toEqual([1]);
+    given.train();
+    for (const [value, kind, message] of [
+      [undefined, TypeError, '"indicesOf" expected a tensor for random-LTD layer 1, got undefined'],
+      [
+        tensor(new Int32Array(K), [1, K]),
+        RangeError,
+        '"indicesOf" expected shape [2,5] for random-LTD layer 1',
+      ],
+      [tensor(new Int32Array(B * K), [B, K]), RangeError, '"sortedIndices" expected ascending'],
+      [tensor(new Uint32Array(B * K), [B, K]), TypeError, '"sortedIndices" expected int32'],
+    ] as const) {
+      const run = () => given.forward(hiddenOf(1), {}, { indicesOf: () => value });
+      expect(run).toThrow(kind);
+      expect(run).toThrow(message);
+    }
+    expect(() => given.forward(hiddenOf(1), {}, { indicesOf: drawn as never })).toThrow(TypeError);
+  });
+
   test("K, the step and the seed are the scheduler's", () => {
     const { calls, layer } = spy();
     const scheduler = makeScheduler({ ...noMask, seed: 2n ** 63n, steps: 10, max: 10 });
