@@ -18,6 +18,11 @@ export interface ForwardOptions {
   keepMask?: CPUTensor;
   /** uint8 `[B,S]` on the CPU, 0 at padding, which is retained only when nothing else is left. */
   paddingMask?: CPUTensor;
+  /**
+   * Gives the indices of a random-LTD layer, int32 `[B,K]` as its `sample` would, where they are at hand already: put
+   * on the GPU once for all layers, or an argument of a compiled step. By default each layer draws its own.
+   */
+  indicesOf?: (layerOrdinal: number) => unknown;
 }
 
 /** Options of a wrapped layer's `backward`. They are handed on to the layer's own. */

@@ -33,10 +33,10 @@ export interface RandomLayerTokenDropOptions<T> {
 }
 
 /** One forward call: what its backward needs. */
-interface Call {
+interface Call<T> {
   readonly shape: readonly number[];
   /** int32 `[B,K]`; null where the call passed straight through. */
-  readonly indices: CPUTensor<Int32Array> | null;
+  readonly indices: CPUTensor<Int32Array> | T | null;
   readonly batchOffset: number;
 }
 
@@ -59,16 +59,17 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
 {
   /** The wrapped layer; a function became `{ forward }`. DeepSpeed's name for it, which its checkpoints carry. */
   readonly randomLTDLayer: LayerObject<T, R>;
+  /** This layer's place among the random-LTD layers, from 0: what it samples with. */
+  readonly layerOrdinal: number;
   readonly #scheduler: RandomLTDScheduler;
-  readonly #ordinal: number;
   readonly #ops: TokenOps<T>;
   readonly #plan: KwargsPlan;
   readonly #batchFirst: boolean;
   readonly #keepPrefix: number;
   #training = true;
-  #last: Call | undefined;
+  #last: Call<T> | undefined;
   /** The calls of one step by batchOffset, for backward passes that come in another order. */
-  readonly #calls: Map<number, Call> = new Map();
+  readonly #calls: Map<number, Call<T>> = new Map();
   #callsStep = -1;
 
   /**
@@ -92,7 +93,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     if (typeof scheduler?.getCurrentSeq !== "function")
       wrongType("scheduler", "a RandomLTDScheduler", scheduler);
     this.#scheduler = scheduler;
-    this.#ordinal = checkInteger("layerOrdinal", layerOrdinal, 0, 2 ** 32 - 1);
+    this.layerOrdinal = checkInteger("layerOrdinal", layerOrdinal, 0, 2 ** 32 - 1);
     checkObject("options", options);
     const { model_mask_name, model_type, hidden_state_order } = scheduler.config;
     const { ops = tensorOps as unknown as TokenOps<T>, alongSequence = [], keepPrefix = 0 } = options;
@@ -157,7 +158,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
       batchSize,
       seed,
       step,
-      layerOffset: this.#ordinal,
+      layerOffset: this.layerOrdinal,
       batchOffset,
       keepPrefix: this.#keepPrefix,
       keepMask,
@@ -191,8 +192,12 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     const { batchOffset = 0, encoder } = options;
     const inPlace = checkBoolean("inPlace", options.inPlace ?? false);
     const kept = this.#scheduler.getCurrentSeq();
-    if (this.#training && kept < seq) checkKwargs(kwargs, this.#plan, ops, { batch, seq, kept });
-    const indices = this.sample(batch, seq, options);
+    const dropping = this.#training && kept < seq;
+    if (dropping) checkKwargs(kwargs, this.#plan, ops, { batch, seq, kept });
+    const indices =
+      dropping && options.indicesOf !== undefined
+        ? this.#given(options.indicesOf, batch, kept)
+        : this.sample(batch, seq, options);
     if (indices === null) {
       const output = this.randomLTDLayer.forward(hiddenStates, kwargs, options);
       this.#remember({ shape, indices, batchOffset });
@@ -250,7 +255,21 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     }
   }
 
-  #remember(call: Call): void {
+  /** The caller's own indices, held to the batch and to K. */
+  #given(indicesOf: (layerOrdinal: number) => unknown, batch: number, kept: number): T {
+    if (typeof indicesOf !== "function")
+      wrongType("indicesOf", "a function of the layer's ordinal", indicesOf);
+    const indices = indicesOf(this.layerOrdinal);
+    const whose = `for random-LTD layer ${this.layerOrdinal}`;
+    // The library's CPU tensors serve every framework.
+    const ops = tensorOps.isTensor(indices) ? tensorOps : this.#ops;
+    if (!ops.isTensor(indices)) wrongType("indicesOf", `a tensor ${whose}`, indices);
+    const shape = (ops as TokenOps<unknown>).shapeOf(indices);
+    checkShapeOf("indicesOf", shape, [batch, kept], `shape [${[batch, kept]}] ${whose}`);
+    return indices as T;
+  }
+
+  #remember(call: Call<T>): void {
     if (this.randomLTDLayer.backward === undefined) return;
     const { step } = this.#scheduler;
     if (step !== this.#callsStep) this.#calls.clear();
@@ -260,7 +279,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     if (this.#training) this.#calls.set(call.batchOffset, call);
   }
 
-  #recall(batchOffset: number | undefined): Call {
+  #recall(batchOffset: number | undefined): Call<T> {
     const last = this.#last;
     if (last === undefined) wrongType("outGrad", "a forward call before backward", undefined, "none");
     if (batchOffset === undefined || batchOffset === last.batchOffset) return last;
@@ -271,7 +290,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
 
   /** Throws unless what the layer made of its part of the tokens has that part's shape. */
   #checkPart(method: string, value: unknown, expected: readonly number[]): void {
-    const whose = `from ${method} of random-LTD layer ${this.#ordinal}`;
+    const whose = `from ${method} of random-LTD layer ${this.layerOrdinal}`;
     if (!this.#ops.isTensor(value)) {
       const kind = method === "forward" ? "a tensor, or an array that begins with one," : "a tensor";
       wrongType("layer", `${kind} ${whose}`, value);

@@ -1,6 +1,6 @@
 import { checkObject, wrongType } from "../check.ts";
-import type { Tensor } from "../tensor.ts";
-import { checkLayer } from "./layer.ts";
+import type { CPUTensor, Tensor } from "../tensor.ts";
+import { checkLayer, RandomLayerTokenDrop } from "./layer.ts";
 import type {
   BackwardOptions,
   ForwardOptions,
@@ -59,6 +59,33 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
       hidden = Array.isArray(output) ? output[0] : output;
     });
     return (rest === undefined ? hidden : [hidden, ...rest]) as R;
+  }
+
+  /**
+   * The positions that every random-LTD layer retains in a forward call with these sizes now: to be put on the GPU at
+   * once, or handed to a compiled step, and given back as `indicesOf`.
+   *
+   * @param batchSize B, rows at hand.
+   * @param seqLength S.
+   * @param options `batchOffset`, `keepMask` and `paddingMask` as in {@link forward}.
+   * @returns int32 `[B,K]` by layer ordinal; nothing for layers that pass straight through.
+   * @throws TypeError, RangeError as `bertSampleTokens` does.
+   * @example
+   * const indices = stack.sample(8, 1024);
+   * hidden = stack.forward(hidden, {}, { indicesOf: (ordinal) => indices.get(ordinal) });
+   */
+  sample(
+    batchSize: number,
+    seqLength: number,
+    options: ForwardOptions = {},
+  ): Map<number, CPUTensor<Int32Array>> {
+    const all = new Map<number, CPUTensor<Int32Array>>();
+    for (const layer of this.layers) {
+      if (!(layer instanceof RandomLayerTokenDrop)) continue;
+      const indices = layer.sample(batchSize, seqLength, options);
+      if (indices !== null) all.set(layer.layerOrdinal, indices);
+    }
+    return all;
   }
 
   /** The same arguments for one more use, where use consumes a reference. */

@@ -1,7 +1,15 @@
 /** The library's own tensors under the layer wrapper: CPU and GPU ones alike, the operations dispatch themselves. */
 import { wrongValue } from "../check.ts";
 import { checkMask, checkSliceable, maskGather, maskSlice } from "../masks.ts";
-import { type CPUTensor, elementBytes, elementCount, isGPUTensor, type Tensor, zeros } from "../tensor.ts";
+import {
+  type CPUTensor,
+  elementBytes,
+  elementCount,
+  isGPUTensor,
+  type Tensor,
+  typedArrayTag,
+  zeros,
+} from "../tensor.ts";
 import { GatherTokens, ScatterTokens } from "../tokens.ts";
 import type { AlongSequence, TokenOps, TokensAtOptions } from "./token-ops.ts";
 
@@ -14,8 +22,8 @@ import type { AlongSequence, TokenOps, TokensAtOptions } from "./token-ops.ts";
 export const tensorOps: TokenOps<Tensor> = {
   isTensor(value): value is Tensor {
     if (typeof value !== "object" || value === null) return false;
-    const { data, buffer, shape, dtype } = value as Record<string, unknown>;
-    return Array.isArray(shape) && typeof dtype === "string" && (data ?? buffer) !== undefined;
+    // Other frameworks' tensors have a shape and a dtype too: what holds the elements tells.
+    return typedArrayTag((value as CPUTensor).data) !== undefined || isGPUTensor(value as Tensor);
   },
 
   shapeOf: (t) => t.shape,
@@ -41,7 +49,7 @@ export const tensorOps: TokenOps<Tensor> = {
 
 function gatherAlong(
   value: Tensor,
-  indices: CPUTensor<Int32Array>,
+  indices: Tensor,
   layout: AlongSequence,
   { seqLength, batchFirst: statesFirst, encoder }: TokensAtOptions,
 ): Tensor {
@@ -58,7 +66,7 @@ function gatherAlong(
   const channels = value.shape.slice(layout === "seq_dim" ? 1 : 2);
   const table = view(value, 0, [1, seqLength, ...channels]);
   const row = elementCount(channels);
-  const indicesOf = (b: number) => view(indices, b * kept, [1, kept]) as CPUTensor<Int32Array>;
+  const indicesOf = (b: number) => view(indices, b * kept, [1, kept]);
   const out = empty(value, [batch, kept, ...channels]);
   for (let b = 0; b < batch; b++) {
     const to = view(out, b * kept * row, [1, kept, ...channels]);

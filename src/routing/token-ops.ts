@@ -34,9 +34,10 @@ export interface TokenOps<T> {
   /**
    * The operations at the retained positions of one call, so that what is made of the indices is made once.
    *
-   * @param sampledIndices int32 `[B,K]` on the CPU, each row ascending and distinct.
+   * @param sampledIndices int32 `[B,K]`, each row ascending and distinct: as the sampling functions give them, on the
+   *   CPU, or a tensor of the framework's own where the caller had them there already (`indicesOf`). Borrowed.
    */
-  at(sampledIndices: CPUTensor<Int32Array>, options: TokensAtOptions): TokensAt<T>;
+  at(sampledIndices: CPUTensor<Int32Array> | T, options: TokensAtOptions): TokensAt<T>;
 }
 
 /** Token operations at the retained positions of one call. */

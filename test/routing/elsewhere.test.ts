@@ -82,14 +82,15 @@ test("runs where the states live, forward and back, recording into the caller's 
   const grad = tensor(floats(B * S * C, 2), [B, S, C]);
   const mask = tensor(floats(B * S * S, 3), [B, 1, S, S]);
   const rope = tensor(floats(S * 2, 4), [S, 2]);
-  const run = (move: (t: CPUTensor) => Tensor, options: object) => {
+  const ids = tensor(new Int32Array(B * S), [B, S]);
+  const run = (move: (t: CPUTensor) => Tensor, options: object, moveIds = (t: CPUTensor): Tensor => t) => {
     const stack = convertToRandomLTD<Tensor, Tensor>([layer, layer], scheduler, {
       alongSequence: { rope: "seq_dim", ids: "batch_seq_dim" },
     });
     const kwargs = {
       attention_mask: move(mask),
       rope: move(rope),
-      ids: tensor(new Int32Array(B * S), [B, S]),
+      ids: moveIds(ids),
     };
     const out = stack.forward(move(hidden), kwargs, options);
     const back = stack.backward(move(grad), { inPlace: true, ...options });
@@ -104,6 +105,16 @@ test("runs where the states live, forward and back, recording into the caller's 
   expect("operations" in (seen.at(-1)!.ids as Tensor)).toBe(false); // what lives here stays here
   expect(log.length).toBe(2 * (3 + B) + 2 * 2); // a layer: mask, gather, scatter and a gather a row; back: two
   expect(log.every((entry) => entry.encoder === encoder)).toBe(true);
+
+  // Indices put there once for all layers give the same again.
+  const drawn = convertToRandomLTD<Tensor, Tensor>([layer, layer], scheduler).sample(B, S);
+  const there = new Map([...drawn].map(([ordinal, t]) => [ordinal, put(t)]));
+  expect([...there.keys()]).toEqual([0, 1]);
+  const indicesOf = (ordinal: number) => there.get(ordinal);
+  const given = run(put, { encoder, indicesOf }, put);
+  for (const [i, t] of given.entries()) expect(get(t)).toEqual(get(expected[i]));
+  // Then nothing that lives here can be gathered by them.
+  expect(() => run(put, { encoder, indicesOf })).toThrow('"sortedIndices" expected a CPU tensor');
 });
 
 test("a shared table in the way of [S,B,C] is refused with more than one row", () => {

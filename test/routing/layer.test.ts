@@ -116,6 +116,40 @@ describe("forward", () => {
     expect(calls.every((call) => call.kwargs === kwargs)).toBe(true);
   });
 
+  test("indices at hand already take the place of drawn ones, backward included", () => {
+    const drawn = indicesOf(1, { batchOffset: 6 });
+    const asked: number[] = [];
+    const make = () => new RandomLayerTokenDrop(new Block(C, 1), makeScheduler(noMask), 1);
+    const [own, given] = [make(), make()];
+    const options = {
+      indicesOf: (ordinal: number) => {
+        asked.push(ordinal);
+        return drawn;
+      },
+    };
+    expect(given.forward(hiddenOf(1), {}, options)).toEqual(own.forward(hiddenOf(1), {}, { batchOffset: 6 }));
+    expect(given.backward(hiddenOf(2))).toEqual(own.backward(hiddenOf(2)));
+    given.eval();
+    given.forward(hiddenOf(1), {}, options);
+    expect(asked).toEqual([1]);
+    given.train();
+    for (const [value, kind, message] of [
+      [undefined, TypeError, '"indicesOf" expected a tensor for random-LTD layer 1, got undefined'],
+      [
+        tensor(new Int32Array(K), [1, K]),
+        RangeError,
+        '"indicesOf" expected shape [2,5] for random-LTD layer 1',
+      ],
+      [tensor(new Int32Array(B * K), [B, K]), RangeError, '"sortedIndices" expected ascending'],
+      [tensor(new Uint32Array(B * K), [B, K]), TypeError, '"sortedIndices" expected int32'],
+    ] as const) {
+      const run = () => given.forward(hiddenOf(1), {}, { indicesOf: () => value });
+      expect(run).toThrow(kind);
+      expect(run).toThrow(message);
+    }
+    expect(() => given.forward(hiddenOf(1), {}, { indicesOf: drawn as never })).toThrow(TypeError);
+  });
+
   test("K, the step and the seed are the scheduler's", () => {
     const { calls, layer } = spy();
     const scheduler = makeScheduler({ ...noMask, seed: 2n ** 63n, steps: 10, max: 10 });
@@ -456,7 +490,7 @@ describe("gradients", () => {
     expect(bitsOf(wrapped.backward(make()))).toEqual(bitsOf(make()));
     // A layer of zeros shows that its part is what comes back.
     layer.backward = (g) => ({ ...g, data: new Kind(g.data.length) });
-    const zeroed = wrapped.backward(make()).data.reduce((n, x) => n + (x === 0 ? 1 : 0), 0);
+    const zeroed = [...wrapped.backward(make()).data].filter((x) => x === 0).length;
     expect(zeroed).toBeGreaterThanOrEqual(B * K * C);
   });
 
@@ -496,6 +530,15 @@ describe("gradients", () => {
     expect(() => wrapped.backward(hiddenOf(2), { batchOffset: 2 })).toThrow(
       new RangeError('"batchOffset" expected that of a forward call of this step, got 2'),
     );
+  });
+
+  test("evaluation, which may count through any number of rows, remembers its last call only", () => {
+    const layer = { forward: (h: CPUTensor) => h, backward: (g: CPUTensor) => g };
+    const wrapped = new RandomLayerTokenDrop(layer, makeScheduler(noMask), 0);
+    wrapped.eval();
+    for (const batchOffset of [0, 2]) wrapped.forward(hiddenOf(1), {}, { batchOffset });
+    expect(wrapped.backward(hiddenOf(2))).toEqual(hiddenOf(2));
+    expect(() => wrapped.backward(hiddenOf(2), { batchOffset: 0 })).toThrow(RangeError);
   });
 
   test("backward belongs to its forward, even when the step has moved on", () => {
@@ -769,6 +812,12 @@ describe("bad input", () => {
   test("what forward is called with", () => {
     const wrapped = new RandomLayerTokenDrop(identity, free, 0, { keepPrefix: 6 });
     refuse(() => wrapped.forward(7 as never), TypeError, '"hiddenStates" expected a tensor, got 7');
+    const foreign = { shape: [B, S, C], dtype: "float32", data: () => new Float32Array(B * S * C) };
+    refuse(
+      () => wrapped.forward(foreign as never),
+      TypeError,
+      '"hiddenStates" expected a tensor, got float32',
+    );
     refuse(
       () => wrapped.forward(tensor(new Float64Array(4), [4])),
       RangeError,

@@ -37,8 +37,9 @@ const countedOps: TokenOps<Counted> = {
   shapeOf: (t) => t.value.shape,
   retain: (t) => t.ref,
   at(indices, options) {
-    const at = tensorOps.at(indices, options);
-    const made = new Counted(indices); // as an adapter would make its own array of the indices
+    // As an adapter would make its own array of the indices, unless it is given one.
+    const made = indices instanceof Counted ? indices.ref : new Counted(indices);
+    const at = tensorOps.at(made.value as CPUTensor<Int32Array>, options);
     const wrap = (t: unknown) => new Counted(t as CPUTensor);
     return {
       gather: (x) => wrap(at.gather(x.ref.use())),
@@ -92,6 +93,16 @@ test("with consumed references everything is used up once: layers, routes, evalu
   run();
   expect(released).toBe(2);
 
+  // Indices that the caller has in the framework's own tensors are borrowed.
+  stack.train();
+  const own = new Map([...stack.sample(B, S)].map(([ordinal, t]) => [ordinal, new Counted(t)]));
+  expect([...own.keys()]).toEqual([0, 1]);
+  const given = inputs();
+  const again = stack.forward(given.hidden, given.kwargs, { indicesOf: (ordinal) => own.get(ordinal) });
+  expect(again.use()).toEqual(out);
+  for (const t of own.values()) t.use();
+  expect(alive).toBe(0);
+
   // The same numbers as with tensors that nothing consumes.
   const plain = (x: CPUTensor) =>
     tensor(
@@ -116,5 +127,5 @@ test("with consumed references everything is used up once: layers, routes, evalu
   );
   const { hidden, kwargs } = inputs();
   expect(() => failing.forward(hidden, kwargs)).toThrow(TypeError);
-  expect(released).toBe(3);
+  expect(released).toBe(5);
 });

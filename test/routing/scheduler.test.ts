@@ -153,6 +153,15 @@ describe("fixed_root", () => {
     expect(Math.floor((9 / 289) ** (1 / 2) * 17)).toBe(2);
   });
 
+  test("ends each length where it should too, where doubles go beyond", () => {
+    const [steps, range, t] = [4294967291, 2147483000, 4168546875];
+    const scheduler = new RandomLTDScheduler(config([1, 1 + range, steps, 1], undefined, 1));
+    scheduler.updateSeq(t);
+    expect(scheduler.getCurrentSeq()).toBe(1 + 2084272810);
+    expect((BigInt(t) * BigInt(range)) / BigInt(steps)).toBe(2084272810n);
+    expect(Math.floor(range * (t / steps))).toBe(2084272811);
+  });
+
   test("agrees with counting up, for any degree and size", () => {
     fc.assert(
       fc.property(
