@@ -44,6 +44,39 @@ export function randomBytes(n: number, seed: number): Uint8Array {
   return pool.slice(from, from + n);
 }
 
+/** Infinities, quiet and signalling NaNs with payloads, zeros of both signs and subnormals, as words. */
+const NAN_WORDS = {
+  float32: [
+    0x7f800001, 0xff800001, 0x7fa00000, 0xffbfffff, 0x7fc00000, 0xffc12345, 0x7fffffff, 0x7f800000,
+    0x80000000, 0x00000001, 0x807fffff, 0,
+  ],
+  float16: [0x7c01, 0xfc01, 0x7dff, 0x7e00, 0xfe01, 0x7fff, 0xffff, 0x7c00, 0x8000, 0x0001, 0x83ff, 0],
+  bfloat16: [0x7f81, 0xff81, 0x7fbf, 0x7fc0, 0xffc1, 0x7fff, 0xffff, 0x7f80, 0x8000, 0x0001, 0x807f, 0],
+  // As pairs of words, low word first.
+  float64: [
+    0x00000001, 0x7ff00000, 0xffffffff, 0xfff7ffff, 0x89abcdef, 0x7ff80000, 0, 0xfff00000, 0, 0x80000000,
+    0x00000001, 0,
+  ],
+};
+
+/** `n` bytes of a dtype's patterns over and over, from another one for each seed. */
+function repeated(words: readonly number[], size: 2 | 4): (n: number, seed: number) => Uint8Array {
+  return (n, seed) => {
+    const data = size === 2 ? new Uint16Array(n / 2) : new Uint32Array(n / 4);
+    const start = 2 * (seed % 6);
+    for (let i = 0; i < data.length; i++) data[i] = words[(i + start) % words.length];
+    return new Uint8Array(data.buffer);
+  };
+}
+
+/** Contents for tensors of the dtypes that have NaNs. */
+export const NAN_BYTES: Partial<Record<DType, (n: number, seed: number) => Uint8Array>> = {
+  float32: repeated(NAN_WORDS.float32, 4),
+  float16: repeated(NAN_WORDS.float16, 2),
+  bfloat16: repeated(NAN_WORDS.bfloat16, 2),
+  float64: repeated(NAN_WORDS.float64, 4),
+};
+
 /** How retained positions are spread over a row. */
 export type Spread = "random" | "prefix" | "suffix" | "runs" | "even";
 export const SPREADS: readonly Spread[] = ["random", "prefix", "suffix", "runs", "even"];
