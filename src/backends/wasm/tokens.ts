@@ -58,8 +58,9 @@ function eachStage(
   const capacity = Math.floor(wasm.stageBytes() / rowBytes);
   // Random positions lie S / K apart, more or less.
   const usual = Math.max(1, Math.min(MAX_ROWS, Math.floor((capacity * kept * 7) / (seq * 8))));
+  let limit = usual;
   for (let start = 0; start < total; ) {
-    let n = Math.min(usual, total - start);
+    let n = Math.min(limit, total - start);
     for (;;) {
       let first = Number.POSITIVE_INFINITY;
       let last = 0;
@@ -89,6 +90,7 @@ function eachStage(
       n = Math.ceil(n / 2);
     }
     start += n;
+    limit = Math.min(2 * n, usual); // not from the top again where rows of the batch lie far apart
   }
 }
 
