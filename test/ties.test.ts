@@ -155,6 +155,15 @@ test.each([-66, -65, -64, -63, -1, 0, 1, 64])("65536 %i candidates in the window
   expectSmallest(keys, kept + 3000, "more");
 });
 
+// More than there is room for, in a row that one tile holds: those left out would be the smallest, or the largest.
+test.each([1, 20, 3000])("all keys of a tile in the window, %i wanted of them", (kept) => {
+  const guess = Math.floor((kept * 2 ** 32) / TILE);
+  const above = Uint32Array.from({ length: TILE }, (_, i) => guess + 1 + (TILE - 1 - i));
+  expectSmallest(above, kept, "descending above the guess");
+  const below = Uint32Array.from({ length: TILE }, (_, i) => guess - 2 * i);
+  expectSmallest(below, kept, "descending below the guess");
+});
+
 // How far the missing keys lie from the guess, in expected distances between keys, one by one through all windows.
 test("keys that are missing at every distance from the guess", () => {
   const [seq, kept] = [1024, 512];
