@@ -32,8 +32,8 @@ export function planColumns(columns: usize, n: i32, elementBytes: u32, plan: usi
 }
 
 /**
- * to u8 [n][..] = the planned columns of rows list[i] - base of from u8 [][stride]; up to 15 bytes past the end are
- * overwritten.
+ * to u8 [n][..] = the planned columns of rows list[i] - base of from u8 [][stride], or of the first n rows without a
+ * list; up to 15 bytes past the end are overwritten.
  */
 export function packRows(
   to: usize,
@@ -47,7 +47,7 @@ export function packRows(
 ): void {
   const end = plan + <usize>entries * 32;
   for (let i = 0; i < n; ++i) {
-    const row = from + (load<u32>(list + <usize>i * 4) - base) * stride;
+    const row = from + (list ? load<u32>(list + <usize>i * 4) - base : i) * stride;
     for (let entry = plan; entry < end; entry += 32) {
       v128.store(to, i8x16.swizzle(v128.load(row + load<u32>(entry, 16)), v128.load(entry)));
       to += load<u32>(entry, 20);

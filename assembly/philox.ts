@@ -157,15 +157,34 @@ export function generate<Fate>(
   return count;
 }
 
-/** Bits of the 16 tokens at `keys` whose key, less `from`, is at most `width`, unsigned and wrapping. */
+/**
+ * Which of the 16 keys at `keys` are, less `from`, at most `width`, unsigned and wrapping: bit 4j + q is lane q of vector
+ * j, so that bits come in the order in which keys lie.
+ */
 @inline
-export function inWindow(keys: usize, from: v128, width: v128): i32 {
+function inWindow16(keys: usize, from: v128, width: v128): u64 {
   const w0 = atMost(i32x4.sub(v128.load(keys), from), width);
   const w1 = atMost(i32x4.sub(v128.load(keys, 16), from), width);
   const w2 = atMost(i32x4.sub(v128.load(keys, 32), from), width);
   const w3 = atMost(i32x4.sub(v128.load(keys, 48), from), width);
-  if (!v128.any_true(v128.or(v128.or(w0, w1), v128.or(w2, w3)))) return 0;
-  return bits(w0, w1, w2, w3);
+  return <u32>i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(w0, w1), i16x8.narrow_i32x4_s(w2, w3)));
+}
+
+/** The same of 64 keys. */
+@inline
+export function inWindow(keys: usize, from: v128, width: v128): u64 {
+  return (
+    inWindow16(keys, from, width) |
+    (inWindow16(keys + 64, from, width) << 16) |
+    (inWindow16(keys + 128, from, width) << 32) |
+    (inWindow16(keys + 192, from, width) << 48)
+  );
+}
+
+/** The token whose key is the `i`-th in memory. */
+@inline
+export function tokenAt(i: i32): i32 {
+  return (i & ~15) | ((i & 3) << 2) | ((i >> 2) & 3);
 }
 
 /** The key of token `i` of a tile. */

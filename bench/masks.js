@@ -1,0 +1,55 @@
+import { gptSampleTokens, maskGather, tensor } from "random-ltd";
+import { compare, table } from "./measure.js";
+
+const CARRIERS = { float32: Float32Array, bfloat16: Uint16Array, uint8: Uint8Array };
+/** Float32Array elements are picked as integers: the fastest form, and NaN payloads survive it. */
+const INTEGERS = { float32: Uint32Array, bfloat16: Uint16Array, uint8: Uint8Array };
+
+function measure({ layers, batch, heads, seq, kept, dtype }, rounds) {
+  const mask = tensor(
+    new CARRIERS[dtype](batch * heads * seq * seq).fill(1),
+    [batch, heads, seq, seq],
+    dtype,
+  );
+  const { sampledIndices } = gptSampleTokens({
+    reservedLength: kept,
+    seqLength: seq,
+    batchSize: batch,
+    layers,
+    seed: 5,
+  });
+  const out = maskGather(mask, sampledIndices);
+  const same = out.data.slice();
+  const from = new INTEGERS[dtype](mask.data.buffer);
+  const to = new INTEGERS[dtype](same.buffer);
+  const loop = () => {
+    let n = 0;
+    for (let lb = 0; lb < layers * batch; lb++) {
+      const positions = sampledIndices.data.subarray(lb * kept, (lb + 1) * kept);
+      for (let h = 0; h < heads; h++) {
+        for (let i = 0; i < kept; i++) {
+          const row = (((lb % batch) * heads + h) * seq + positions[i]) * seq;
+          for (let j = 0; j < kept; j++) to[n++] = from[row + positions[j]];
+        }
+      }
+    }
+  };
+  const ms = compare(
+    { copy: () => out.data.set(same), ours: () => maskGather(mask, sampledIndices, { out }), loop },
+    { rounds },
+  );
+  const ns = (name) => ((ms[name] * 1e6) / out.data.length).toFixed(2);
+  const cell = (name) => `${ns(name)} (${(ms[name] / ms.copy).toFixed(2)})`;
+  const shape = `${batch}x${heads}x${seq}x${seq} to ${kept}, ${layers} layers`;
+  return [dtype, shape, ns("copy"), cell("ours"), cell("loop"), (ms.loop / ms.ours).toFixed(1)];
+}
+
+/** Masks among retained tokens against one contiguous copy of the result, and against a loop in JavaScript. */
+export function masks(rounds) {
+  const lines = Object.keys(CARRIERS).flatMap((dtype) => [
+    measure({ layers: 12, batch: 4, heads: 1, seq: 512, kept: 256, dtype }, rounds),
+    measure({ layers: 1, batch: 4, heads: 1, seq: 1024, kept: 128, dtype }, rounds),
+  ]);
+  const header = ["dtype", "mask", "copy", "maskGather", "JavaScript loop", "loop / ours"];
+  return `Masks, ns an entry of the result; in brackets, multiples of one contiguous copy\n\n${table(header, lines)}`;
+}

@@ -1,0 +1,41 @@
+/** Times alternating runs in one process, so that what else the machine does falls on all alike. */
+
+/** Shortest sample, ms: below it, timers and interruptions would be seen more than the work. */
+const SAMPLE_MS = 4;
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+function time(run, repeats) {
+  const start = performance.now();
+  for (let i = 0; i < repeats; i++) run();
+  return (performance.now() - start) / repeats;
+}
+
+/**
+ * Median milliseconds of each function, all warmed up first and then run in turns.
+ *
+ * @param {Record<string, () => unknown>} contestants
+ * @param {{ rounds?: number }} options
+ * @returns {Record<string, number>}
+ */
+export function compare(contestants, { rounds = 15 } = {}) {
+  const entries = Object.entries(contestants).map(([name, run]) => {
+    time(run, 3);
+    const once = time(run, 3);
+    return { name, run, repeats: Math.max(1, Math.ceil(SAMPLE_MS / once)), samples: [] };
+  });
+  for (let round = 0; round < rounds; round++) {
+    for (const entry of entries) entry.samples.push(time(entry.run, entry.repeats));
+  }
+  return Object.fromEntries(entries.map(({ name, samples }) => [name, median(samples)]));
+}
+
+/** A Markdown table. */
+export function table(header, rows) {
+  const line = (cells) => `| ${cells.join(" | ")} |`;
+  return [line(header), line(header.map(() => "---")), ...rows.map(line)].join("\n");
+}

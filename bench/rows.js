@@ -1,0 +1,76 @@
+import { GatherTokens, gptSampleTokens, layerOf, ScatterTokens, tensor } from "random-ltd";
+import { compare, table } from "./measure.js";
+
+const BATCH = 4;
+/** Bytes of the states of one batch: more than a cache holds, so that memory is what is measured. */
+const TOTAL = 2 ** 25;
+
+/** `TypedArray.set` for each row, as one would write it by hand. */
+function setRows(to, from, positions, seq, kept, bytes, gather) {
+  for (let b = 0; b < BATCH; b++) {
+    for (let k = 0; k < kept; k++) {
+      const all = (b * seq + positions[b * kept + k]) * bytes;
+      const retained = (b * kept + k) * bytes;
+      if (gather) to.set(from.subarray(all, all + bytes), retained);
+      else to.set(from.subarray(retained, retained + bytes), all);
+    }
+  }
+}
+
+function measure(bytes, share, rounds) {
+  const seq = Math.floor(TOTAL / BATCH / bytes);
+  const kept = Math.floor(seq / share);
+  const { sampledIndices } = gptSampleTokens({
+    reservedLength: kept,
+    seqLength: seq,
+    batchSize: BATCH,
+    seed: 5,
+  });
+  const indices = layerOf(sampledIndices, 0);
+  const states = tensor(new Uint8Array(BATCH * seq * bytes).fill(1), [BATCH, seq, bytes]);
+  const part = tensor(new Uint8Array(BATCH * kept * bytes).fill(2), [BATCH, kept, bytes]);
+  // A contiguous copy takes its turns through all of the states too, else a cache would serve it.
+  let turn = 0;
+  const copy = () => {
+    const start = (turn++ % share) * part.data.length;
+    part.data.set(states.data.subarray(start, start + part.data.length));
+  };
+  const ms = compare(
+    {
+      copy,
+      gather: () => GatherTokens.forward(states, indices, { out: part }),
+      gatherSet: () => setRows(part.data, states.data, indices.data, seq, kept, bytes, true),
+      scatter: () => ScatterTokens.forward(states, part, indices, { inPlace: true }),
+      scatterSet: () => setRows(states.data, part.data, indices.data, seq, kept, bytes, false),
+    },
+    { rounds },
+  );
+  const ns = (name) => ((ms[name] * 1e6) / (BATCH * kept)).toFixed(1);
+  const cell = (name) => `${ns(name)} (${(ms[name] / ms.copy).toFixed(2)})`;
+  return [
+    bytes,
+    `1/${share}`,
+    ns("copy"),
+    cell("gather"),
+    cell("gatherSet"),
+    cell("scatter"),
+    cell("scatterSet"),
+  ];
+}
+
+/** Rows of tokens against one contiguous copy of as many bytes, and against a `TypedArray.set` a row. */
+export function rows(rounds) {
+  const lines = [4, 16, 64, 130, 256, 384, 512, 1024, 4096].flatMap((bytes) =>
+    [2, 8].map((share) => measure(bytes, share, rounds)),
+  );
+  const header = [
+    "row, bytes",
+    "K/S",
+    "copy",
+    "gather",
+    "gather by set",
+    "scatter in place",
+    "scatter by set",
+  ];
+  return `Rows of tokens, ns a row; in brackets, multiples of one contiguous copy\n\n${table(header, lines)}`;
+}
