@@ -56,11 +56,11 @@ fn gather(
   if (r >= p.rows) {
     return;
   }
-  let from = row_among_all(p.dst_first + r) - p.src_first;
-  if (from >= p.src_rows) {
+  let source = row_among_all(p.dst_first + r) - p.src_first;
+  if (source >= p.src_rows) {
     return;
   }
-  let src_row = p.src_shift + from * p.row;
+  let src_row = p.src_shift + source * p.row;
   let dst_row = p.dst_shift + r * p.row;
   let across = 1u << p.tile;
   for (var c = group.z * across + (lane & (across - 1u)); c < p.row; c += groups.z * across) {

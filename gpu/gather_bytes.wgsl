@@ -85,9 +85,9 @@ fn gather(
   while (at < end) {
     let count = min(end - at, p.row - c);
     let place = (at & 3u) * 8u;
-    let from = row_among_all(p.dst_first + r) - p.src_first;
-    if (from < p.src_rows) {
-      bits |= (load_src(p.src_shift + from * p.row + c, count) & ones(count)) << place;
+    let source = row_among_all(p.dst_first + r) - p.src_first;
+    if (source < p.src_rows) {
+      bits |= (load_src(p.src_shift + source * p.row + c, count) & ones(count)) << place;
       mask |= ones(count) << place;
     }
     at += count;

@@ -39,7 +39,7 @@ const element_ones = 0xffffffffu >> (32u - element_bytes * 8u);
 
 struct Row {
   idx: u32, // where the positions of its columns begin
-  mask: u32, // its row of the mask, counted from the window; too large where its position is out of range
+  mask: u32, // its row of the mask, counted source the window; too large where its position is out of range
 }
 
 fn find(row: u32) -> Row {

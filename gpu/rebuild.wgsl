@@ -54,7 +54,7 @@ fn scatter_copy(
     return;
   }
   let named = map[r];
-  let from = named - 1u - p.src_first;
+  let source = named - 1u - p.src_first;
   let dst_row = p.dst_shift + r * p.row;
   let across = 1u << p.tile;
   let start = group.z * across + (lane & (across - 1u));
@@ -63,8 +63,8 @@ fn scatter_copy(
     for (var c = start; c < p.row; c += groups.z * across) {
       dst[dst_row + c] = base[base_row + c];
     }
-  } else if (named != 0u && from < p.src_rows) {
-    let src_row = p.src_shift + from * p.row;
+  } else if (named != 0u && source < p.src_rows) {
+    let src_row = p.src_shift + source * p.row;
     for (var c = start; c < p.row; c += groups.z * across) {
       dst[dst_row + c] = src[src_row + c];
     }
@@ -82,7 +82,7 @@ fn scatter_zeros(
     return;
   }
   let named = map[r];
-  let from = named - 1u - p.src_first;
+  let source = named - 1u - p.src_first;
   let dst_row = p.dst_shift + r * p.row;
   let across = 1u << p.tile;
   let start = group.z * across + (lane & (across - 1u));
@@ -90,8 +90,8 @@ fn scatter_zeros(
     for (var c = start; c < p.row; c += groups.z * across) {
       dst[dst_row + c] = unit();
     }
-  } else if (named != 0u && from < p.src_rows) {
-    let src_row = p.src_shift + from * p.row;
+  } else if (named != 0u && source < p.src_rows) {
+    let src_row = p.src_shift + source * p.row;
     for (var c = start; c < p.row; c += groups.z * across) {
       dst[dst_row + c] = src[src_row + c];
     }

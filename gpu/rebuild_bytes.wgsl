@@ -93,12 +93,12 @@ fn scatter_copy(
     let count = min(end - at, p.row - c);
     let place = (at & 3u) * 8u;
     let named = map[r];
-    let from = named - 1u - p.src_first;
+    let source = named - 1u - p.src_first;
     if (named == 0u && p.keep == 1u) {
       bits |= (load_base(p.base_shift + r * p.row + c, count) & ones(count)) << place;
       mask |= ones(count) << place;
-    } else if (named != 0u && from < p.src_rows) {
-      bits |= (load_src(p.src_shift + from * p.row + c, count) & ones(count)) << place;
+    } else if (named != 0u && source < p.src_rows) {
+      bits |= (load_src(p.src_shift + source * p.row + c, count) & ones(count)) << place;
       mask |= ones(count) << place;
     }
     at += count;
@@ -128,11 +128,11 @@ fn scatter_zeros(
     let count = min(end - at, p.row - c);
     let place = (at & 3u) * 8u;
     let named = map[r];
-    let from = named - 1u - p.src_first;
+    let source = named - 1u - p.src_first;
     if (named == 0u && p.keep == 1u) {
       mask |= ones(count) << place;
-    } else if (named != 0u && from < p.src_rows) {
-      bits |= (load_src(p.src_shift + from * p.row + c, count) & ones(count)) << place;
+    } else if (named != 0u && source < p.src_rows) {
+      bits |= (load_src(p.src_shift + source * p.row + c, count) & ones(count)) << place;
       mask |= ones(count) << place;
     }
     at += count;

@@ -80,9 +80,9 @@ fn put(word: u32, owner: u32) {
     if (named != 0u && r < owner) {
       return;
     }
-    let from = named - 1u - p.src_first;
-    if (named != 0u && from < p.src_rows) {
-      bits |= (load_src(p.src_shift + from * p.row + c, count) & ones(count)) << place;
+    let source = named - 1u - p.src_first;
+    if (named != 0u && source < p.src_rows) {
+      bits |= (load_src(p.src_shift + source * p.row + c, count) & ones(count)) << place;
       mask |= ones(count) << place;
     }
     at += count;

@@ -48,11 +48,11 @@ fn slice(
   }
   let at = p.dst_first + r;
   let q = at / p.inner;
-  let from = q * p.all_outer + (at - q * p.inner) - p.src_first;
-  if (from >= p.src_rows) {
+  let source = q * p.all_outer + (at - q * p.inner) - p.src_first;
+  if (source >= p.src_rows) {
     return;
   }
-  let src_row = p.src_shift + from * p.all_step;
+  let src_row = p.src_shift + source * p.all_step;
   let dst_row = p.dst_shift + r * p.row;
   let across = 1u << p.tile;
   for (var c = group.z * across + (lane & (across - 1u)); c < p.row; c += groups.z * across) {

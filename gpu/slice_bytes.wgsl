@@ -76,9 +76,9 @@ fn slice(
     let place = (at & 3u) * 8u;
     let row = p.dst_first + r;
     let q = row / p.inner;
-    let from = q * p.all_outer + (row - q * p.inner) - p.src_first;
-    if (from < p.src_rows) {
-      bits |= (load_src(p.src_shift + from * p.all_step + c, count) & ones(count)) << place;
+    let source = q * p.all_outer + (row - q * p.inner) - p.src_first;
+    if (source < p.src_rows) {
+      bits |= (load_src(p.src_shift + source * p.all_step + c, count) & ones(count)) << place;
       mask |= ones(count) << place;
     }
     at += count;
