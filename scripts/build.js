@@ -3,11 +3,7 @@
 //   node scripts/build.js          all of it
 //   node scripts/build.js --core   the core and the shaders alone, which is what the tests need
 import { spawnSync } from "node:child_process";
-<<<<<<< HEAD
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-=======
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
->>>>>>> gpu
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import * as asc from "assemblyscript/asc";
 import { build } from "esbuild";
@@ -24,10 +20,6 @@ writeFileSync(
     `export const coreHex: string = "${bytes.toString("hex")}";\n`,
 );
 
-<<<<<<< HEAD
-/** Bundles the package's entries into `outdir`, with what `coreModule` is. */
-async function bundle(outdir, plugins) {
-=======
 /** A shader without its comments, indents and empty lines: a third of the bytes, and still a line for each line. */
 function lightened(wgsl) {
   const lines = wgsl.split("\n").map((line) => line.replace(/\/\/.*/, "").trim());
@@ -47,9 +39,8 @@ writeFileSync(
       .join(""),
 );
 
-if (!process.argv.includes("--core")) {
-  rmSync("dist", { recursive: true, force: true });
->>>>>>> gpu
+/** Bundles the package's entries into `outdir`, with what `coreModule` is. */
+async function bundle(outdir, plugins) {
   await build({
     entryPoints: { index: "src/index.ts" },
     outdir,
