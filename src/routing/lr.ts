@@ -13,7 +13,7 @@ export interface LayerTokenLRScheduleOptions {
 
 /**
  * The learning rate by layer-tokens consumed instead of steps: a step that drops tokens moves the schedule less. After
- * the random-LTD paper (arXiv 2211.11586), section 3 and its appendix, where it is called LayerToken LR.
+ * the LayerToken learning rate of the random-LTD paper (arXiv 2211.11586).
  *
  * With c consumed, w warm-up, T total and `p = min(1, (c - w) / (T - w))`: for c < w, `lr * c / w` ("linear") or
  * `lr * log(1 + c) / log(1 + w)` ("log"); then `floor + (lr - floor) * (1 - p)` ("linear") or
