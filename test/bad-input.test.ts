@@ -432,7 +432,7 @@ describe("memory that is shared", () => {
     [scatterForward, "allActivations", [2, 5, 3], "out", [2, 5, 3]],
     [gatherMask, "mask", [2, 1, 5, 5], "out", [2, 1, 2, 2]],
     [sliceMask, "mask", [2, 1, 5, 5], "out", [2, 1, 2, 2]],
-  ] as const)("$0.name: $1 and $3, by one element at either end", (call, input, shape, output, outShape) => {
+  ] as const)("$1 and $3, by one element at either end", (call, input, shape, output, outShape) => {
     const [n, m] = [shape, outShape].map((s) => (s as readonly number[]).reduce((a, b) => a * b, 1));
     const memory = buffer();
     const given = { [input]: at(memory, 60, shape) };
