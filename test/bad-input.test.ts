@@ -41,7 +41,7 @@ function expectRefusal(fn: () => unknown, kind: typeof TypeError, name: string, 
     error = thrown as Error;
   }
   expect(error, `a refusal of "${name}"`).toBeInstanceOf(Error);
-  expect(error!.message).toMatch(new RegExp(`^"${name}" expected [^]+, got [^]+$`));
+  expect(error!.message).toMatch(new RegExp(`^"${name}" expected [\\s\\S]+, got [\\s\\S]+$`));
   expect(error!.constructor, error!.message).toBe(kind);
   expect(contents(args), "what the arguments hold").toBe(before);
 }
