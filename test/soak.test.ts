@@ -25,11 +25,16 @@ const held = () => core().memory.buffer.byteLength;
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
-/** Bytes that JavaScript can still reach. */
-function reachable(): number {
-  collectGarbage();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
+/** Bytes that JavaScript can still reach: the least of a few collections, as buffers are freed beside the first. */
+async function reachable(): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 5; i++) {
+    collectGarbage();
+    await new Promise((resolve) => setImmediate(resolve));
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    least = Math.min(least, heapUsed + arrayBuffers);
+  }
+  return least;
 }
 
 /** Sampling, masks, tokens and sorting, of sizes that change from round to round; returns how many calls that was. */
@@ -66,7 +71,7 @@ function round(random: () => number): number {
   return 10;
 }
 
-test("100,000 mixed calls keep nothing", () => {
+test("100,000 mixed calls keep nothing", async () => {
   const random = randomSource(5);
   const rounds = (n: number) => {
     let calls = 0;
@@ -75,12 +80,12 @@ test("100,000 mixed calls keep nothing", () => {
   };
   rounds(200);
   const before = held();
-  const reachableBefore = reachable();
+  const reachableBefore = await reachable();
   expect(rounds(10_000)).toBe(100_000);
   expect(held()).toBe(before);
   expect(held()).toBeLessThanOrEqual(4 * MiB);
   // 20 bytes a call, where half a megabyte is seen: less than any object that each call could leave behind.
-  expect(reachable() - reachableBefore).toBeLessThan(2 * MiB);
+  expect((await reachable()) - reachableBefore).toBeLessThan(2 * MiB);
 });
 
 test("after rows of 2^24 and masks of 128 MB the core holds at most 16 MiB", () => {
