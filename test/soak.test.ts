@@ -98,6 +98,11 @@ test("after rows of 2^24 and masks of 128 MB the core holds at most 16 MiB", () 
   expect(data[seqLength - 6]).toBeLessThan(seqLength);
   expect(held()).toBeLessThanOrEqual(16 * MiB);
 
+  // The longest rows there are.
+  const longest = { reservedLength: 1000, seqLength: 2 ** 25, batchSize: 1, seed: 1, keepPrefix: 3 };
+  expect(gptSampleTokens(longest).sampledIndices.data.slice(0, 3)).toEqual(Int32Array.of(0, 1, 2));
+  expect(held()).toBeLessThanOrEqual(16 * MiB);
+
   // Its positions in reverse order.
   const sorted = tokenSort(tensor(data.slice().reverse(), [data.length]), seqLength);
   expect(Buffer.compare(Buffer.from(sorted.data.buffer), Buffer.from(data.buffer))).toBe(0);
