@@ -442,6 +442,16 @@ describe("memory that is shared", () => {
     for (const start of [60 - m, 60 + n]) takes(call, { ...given, [output]: at(memory, start, outShape) });
   });
 
+  test("by one byte", () => {
+    const memory = new Uint8Array(40);
+    const part = (start: number, shape: readonly number[]) =>
+      tensor(memory.subarray(start, start + shape.reduce((a, b) => a * b, 1)), shape);
+    const activations = part(12, [2, 5, 1]);
+    for (const start of [9, 21])
+      refuses(gatherForward, RangeError, "out", { activations, out: part(start, [2, 2, 1]) });
+    for (const start of [8, 22]) takes(gatherForward, { activations, out: part(start, [2, 2, 1]) });
+  });
+
   test("out over the indices", () => {
     const sortedIndices = ints([1, 4, 0, 3], [2, 2]);
     const states = ints(Array(10).fill(7), [2, 5]);
