@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
 import { selectByRank } from "../src/backends/reference/sampling.ts";
 import { expectBytes, randomSource } from "./suites/data.ts";
-import { selectInjected, type TestingCore, testingCore } from "./suites/testing-core.ts";
+import { sampleInjected, selectInjected, type TestingCore, testingCore } from "./suites/testing-core.ts";
 
 let wasm: TestingCore;
 beforeAll(async () => {
@@ -162,6 +162,23 @@ test.each([1, 20, 3000])("all keys of a tile in the window, %i wanted of them", 
   expectSmallest(above, kept, "descending above the guess");
   const below = Uint32Array.from({ length: TILE }, (_, i) => guess - 2 * i);
   expectSmallest(below, kept, "descending below the guess");
+});
+
+// Rows go out behind one another: none may spoil what is there of those before it.
+test.each(Object.keys(KEYS))("keys %s: several rows in one call", (name) => {
+  for (const [seq, kept, rows] of [
+    [500, 120, 40],
+    [3000, 2900, 40],
+    [70_000, 9000, 3],
+  ]) {
+    const random = randomSource(seq);
+    const guess = Math.floor((kept / seq) * 2 ** 32);
+    const keys = Uint32Array.from({ length: seq }, (_, i) => KEYS[name]({ random, i, seq, guess }));
+    const one = selectByRank(new Uint8Array(seq), keys, kept);
+    const expected = Int32Array.from({ length: rows * kept }, (_, i) => one[i % kept]);
+    const drawn = sampleInjected(wasm, keys, kept, rows);
+    expectBytes(new Uint8Array(drawn.buffer), new Uint8Array(expected.buffer), `${rows} rows of ${seq}`);
+  }
 });
 
 // How far the missing keys lie from the guess, in expected distances between keys, one by one through all windows.
