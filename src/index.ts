@@ -4,6 +4,16 @@
  */
 export { type CPUBackendName, cpuBackend } from "./backends/cpu.ts";
 export { type MaskOptions, maskGather, maskSlice } from "./masks.ts";
+export type {
+  LayerTokenLRConfig,
+  RandomLTDConfig,
+  RandomLTDScheduleConfig,
+} from "./routing/random-ltd-config.ts";
+export {
+  RandomLTDScheduler,
+  type RandomLTDSchedulerOptions,
+  type RandomLTDState,
+} from "./routing/scheduler.ts";
 export {
   bertSampleTokens,
   type GPTSampleOptions,
