@@ -7,14 +7,19 @@ import { GatherTokens, gptSampleTokens, layerOf, tensor } from "random-ltd";
 
 /** Fresh weights; the same seed gives the same ones. */
 export function initWeights({ vocab, channels: C, layers, seed }) {
-  const shapes = [[vocab, C], [C, vocab]];
+  const shapes = [
+    [vocab, C],
+    [C, vocab],
+  ];
   for (let l = 0; l < layers; l++) shapes.push([C, 3 * C], [C, C], [C, 4 * C], [4 * C, C]);
   // What a layer adds to the residual stream starts smaller the more layers there are (GPT-2, section 2.3).
   const residual = 1 / Math.sqrt(2 * layers);
   const keys = random.split(random.key(seed), shapes.length);
   const draw = (i, scale) => {
     const [rows, columns] = shapes[i];
-    return random.normal(keys.ref.slice(i), shapes[i]).mul(scale / Math.sqrt(rows === vocab ? columns : rows));
+    return random
+      .normal(keys.ref.slice(i), shapes[i])
+      .mul(scale / Math.sqrt(rows === vocab ? columns : rows));
   };
   const blocks = Array.from({ length: layers }, (_, l) => ({
     attnNorm: np.ones([C]),
@@ -50,7 +55,14 @@ export function allPositions({ half, cos, sin }) {
  * makes that itself, so no mask is asked for.
  */
 export function sampleRoutes(tables, { reservedLength: K, seqLength: S, batchSize: B, layers, seed, step }) {
-  const { sampledIndices } = gptSampleTokens({ reservedLength: K, seqLength: S, batchSize: B, layers, seed, step });
+  const { sampledIndices } = gptSampleTokens({
+    reservedLength: K,
+    seqLength: S,
+    batchSize: B,
+    layers,
+    seed,
+    step,
+  });
   const { half } = tables;
   const [cos, sin] = [tables.cos, tables.sin].map((values) => {
     const data = new Float32Array(B * values.length);
@@ -67,7 +79,8 @@ export function sampleRoutes(tables, { reservedLength: K, seqLength: S, batchSiz
       back[rows[i]] = i;
       kept[rows[i]] = 1;
     }
-    const positions = (table) => np.array(GatherTokens.forward(table, indices).data, { shape: [B, K, 1, half] });
+    const positions = (table) =>
+      np.array(GatherTokens.forward(table, indices).data, { shape: [B, K, 1, half] });
     return {
       rows: np.array(rows),
       back: np.array(back),
@@ -88,10 +101,7 @@ function rotate(x, cos, sin) {
   const half = x.shape[3] / 2;
   const a = x.ref.slice([], [], [], [0, half]);
   const b = x.slice([], [], [], [half, 2 * half]);
-  return np.concatenate(
-    [a.ref.mul(cos.ref).sub(b.ref.mul(sin.ref)), b.mul(cos).add(a.mul(sin))],
-    3,
-  );
+  return np.concatenate([a.ref.mul(cos.ref).sub(b.ref.mul(sin.ref)), b.mul(cos).add(a.mul(sin))], 3);
 }
 
 /** One transformer layer over T tokens a row: x [B*T,C], position tables [B or 1,T,1,D/2]. */

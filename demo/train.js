@@ -1,0 +1,280 @@
+// Two trainings in turn, step by step, so that whatever else the machine does meets both alike.
+import { setImmediate } from "node:timers/promises";
+import { blockUntilReady, jit, numpy as np, tree } from "@jax-js/jax";
+import { RandomLTDScheduler } from "random-ltd";
+import { adamw, learningRate, zeroMoments } from "./adamw.js";
+import { stepFlops } from "./flops.js";
+import {
+  allPositions,
+  initWeights,
+  lossAndGradients,
+  rotaryTables,
+  rowLosses,
+  sampleRoutes,
+} from "./model.js";
+import { clock, Estimate } from "./progress.js";
+import { bigramLoss, trainBatch, validBatches } from "./text.js";
+
+/** Held-out sequences that every validation goes over, about: whole batches. */
+const VALID_SEQUENCES = 24;
+/** Validations of each model, the last one included. */
+const VALIDATIONS = 8;
+/** Seconds kept back from the time limit for writing the files; the last validation comes on top. */
+const CLOSING_SECONDS = 3;
+
+/** DeepSpeed's `random_ltd` object: K from `start` to S over two thirds of the steps, an eighth of S at a time. */
+function randomLTDConfig({ steps, seq, start, layers, batch }) {
+  return {
+    total_layer_num: layers,
+    random_ltd_layer_num: layers - 2,
+    random_ltd_layer_id: Array.from({ length: layers - 2 }, (_, i) => i + 1),
+    model_type: "decoder",
+    global_batch_size: batch,
+    random_ltd_schedule: {
+      min_value: start,
+      max_value: seq,
+      schedule_type: "fixed_linear",
+      schedule_config: { require_steps: Math.max(1, Math.round((2 * steps) / 3)), seq_per_step: seq / 8 },
+    },
+  };
+}
+
+/** One run: two models from the same weights, on the same batches. */
+class Run {
+  constructor(options, text, progress) {
+    const { steps, seq, batch, layers, seed } = options;
+    this.options = options;
+    this.text = text;
+    this.progress = progress;
+    this.sizes = { ...options, vocab: text.vocab };
+    this.config = randomLTDConfig(options);
+    this.scheduler = new RandomLTDScheduler(this.config, { seed });
+    this.tables = rotaryTables(options);
+    this.positions = allPositions(this.tables);
+    this.held = validBatches(text.valid, options, Math.ceil(VALID_SEQUENCES / batch));
+    this.gradients = jit((...args) => lossAndGradients(...args, this.sizes));
+    this.evaluate = jit((...args) => rowLosses(...args, this.sizes));
+    this.full = this.#newModel(false);
+    this.ltd = this.#newModel(true);
+    this.lengths = [];
+    this.compiled = [];
+    this.done = 0;
+    this.validateEvery = Math.ceil(steps / VALIDATIONS);
+
+    // The schedule read ahead, by a scheduler of its own: which lengths there will be, and how much work.
+    const ahead = new RandomLTDScheduler(this.config);
+    this.planned = Array.from({ length: steps }, (_, step) => {
+      ahead.updateSeq(step);
+      return ahead.getCurrentSeq();
+    });
+    this.toCompile = [...new Set([seq, ...this.planned])].sort((a, b) => b - a);
+    this.validFlops = (this.held.length * stepFlops(this.sizes, seq)) / 3;
+    const flops = this.planned.reduce((sum, K) => sum + this.pairFlops(K), 0);
+    const validations = 2 * Math.ceil(steps / this.validateEvery);
+    this.estimate = new Estimate({
+      compile: { total: this.toCompile.length + 2, guess: 2 },
+      compute: { total: flops + validations * this.validFlops, guess: 1e-10 },
+    });
+    this.parameters = tree.leaves(this.full.state.weights).reduce((sum, { size }) => sum + size, 0);
+    this.layerTokensFull = batch * seq * layers;
+  }
+
+  /** Work of one step of both models. */
+  pairFlops(K) {
+    return stepFlops(this.sizes, this.options.seq) + stepFlops(this.sizes, K);
+  }
+
+  #newModel(drops) {
+    const weights = initWeights(this.sizes);
+    const moments = zeroMoments(weights);
+    return {
+      drops,
+      state: { weights, moments },
+      losses: [],
+      stepSeconds: [],
+      sampleSeconds: [],
+      validation: [],
+    };
+  }
+
+  show(text, phase) {
+    const { fraction, secondsLeft } = this.estimate;
+    this.progress.show(fraction, `${text} | ${clock(secondsLeft)} left`, phase);
+  }
+
+  /** Which tokens the wrapped layers see at a step; at K = S they are called as they are. */
+  routes(K, step) {
+    const { seq, batch, layers } = this.options;
+    if (K === seq) return [];
+    return sampleRoutes(this.tables, {
+      reservedLength: K,
+      seqLength: seq,
+      batchSize: batch,
+      layers: layers - 2,
+      seed: this.scheduler.seed,
+      step,
+    });
+  }
+
+  /** Loss and gradients, on the way: nothing is awaited. */
+  gradientsOf({ weights }, { tokens, targets }, routes) {
+    const [x, y] = [tokens, targets].map((values) => np.array(values));
+    return this.gradients(tree.ref(weights), x, y, tree.ref(this.positions), routes, np.array(1));
+  }
+
+  /**
+   * Everything that will be needed is called once, so that no later step is slowed by compiling. jit compiles anew for
+   * each K. Two lengths share what doesn't depend on K, so the first, all tokens, pays for it.
+   */
+  async compile(stopReason) {
+    const batch = trainBatch(this.text.train, this.options, 0);
+    const { state } = this.full;
+    const pieces = this.toCompile.map((K) => ({
+      name: K === this.options.seq ? "all tokens" : `K = ${K}`,
+      K,
+      run: async () => {
+        const [loss, gradients] = this.gradientsOf(state, batch, this.routes(K, 0));
+        await loss.data();
+        tree.dispose(gradients);
+      },
+    }));
+    pieces.push({
+      name: "optimizer",
+      run: async () => {
+        const gradients = zeroMoments(state.weights);
+        tree.dispose(gradients.second);
+        const next = adamw(tree.ref(state), gradients.first, 0, 0);
+        await blockUntilReady(next);
+        tree.dispose(next);
+      },
+    });
+    pieces.push({ name: "validation", run: () => this.#validRows(state.weights, [this.held[0]]) });
+    for (const [i, { name, K, run }] of pieces.entries()) {
+      const reason = stopReason();
+      if (reason) return reason;
+      this.show(`compiling ${name}, ${i + 1} of ${pieces.length}`, true);
+      await setImmediate();
+      const start = performance.now();
+      await run();
+      const seconds = (performance.now() - start) / 1000;
+      this.compiled.push({ name, K: K ?? null, firstCallSeconds: seconds });
+      this.estimate.add("compile", 1, seconds);
+    }
+    return null;
+  }
+
+  /** One step of one model, timed from drawing tokens to the last new weight. */
+  async #step(model, batch, K, step) {
+    const start = performance.now();
+    const routes = model.drops ? this.routes(K, step) : [];
+    const sampled = performance.now();
+    const [loss, gradients] = this.gradientsOf(model.state, batch, routes);
+    model.state = adamw(model.state, gradients, step, learningRate(step, this.options));
+    model.losses.push((await loss.data())[0]);
+    await blockUntilReady(model.state);
+    const end = performance.now();
+    if (model.drops) model.sampleSeconds.push((sampled - start) / 1000);
+    model.stepSeconds.push((end - start) / 1000);
+    this.estimate.add(
+      "compute",
+      stepFlops(this.sizes, model.drops ? K : this.options.seq),
+      (end - start) / 1000,
+    );
+  }
+
+  async steps(stopReason) {
+    const { steps } = this.options;
+    const { full, ltd, scheduler } = this;
+    let closing = 0;
+    for (let step = 0; step < steps; step++) {
+      const reason = stopReason(closing + CLOSING_SECONDS);
+      if (reason) return reason;
+      scheduler.updateSeq(step);
+      const K = scheduler.getCurrentSeq();
+      const batch = trainBatch(this.text.train, this.options, step);
+      for (const model of step % 2 ? [ltd, full] : [full, ltd]) await this.#step(model, batch, K, step);
+      this.lengths.push(K);
+      this.done = step + 1;
+      const losses = [full, ltd].map((model) => model.losses[step]);
+      if (!losses.every(Number.isFinite)) return "a loss that is no number";
+      const shown = losses.map((loss) => loss.toFixed(2)).join(" / ");
+      this.show(`step ${step + 1}/${steps} | loss ${shown} | K ${K}`, step === 0);
+      if (this.done % this.validateEvery === 0 || this.done === steps) closing = await this.validate();
+      // Lets Ctrl-C in: awaiting a WASM result never leaves the microtasks.
+      await setImmediate();
+    }
+    return null;
+  }
+
+  async #validRows(weights, batches) {
+    const rows = [];
+    for (const { tokens, targets } of batches) {
+      const [x, y] = [tokens, targets].map((values) => np.array(values));
+      const losses = this.evaluate(tree.ref(weights), x, y, tree.ref(this.positions));
+      rows.push(...(await losses.data()));
+      await setImmediate();
+    }
+    return rows;
+  }
+
+  /** Both models on the held-out sequences; how long that took, in seconds. */
+  async validate() {
+    const start = performance.now();
+    for (const model of [this.full, this.ltd]) {
+      if (model.validation.at(-1)?.step === this.done) continue;
+      const before = performance.now();
+      this.show(`step ${this.done}/${this.options.steps} | validating, all tokens`);
+      const rows = await this.#validRows(model.state.weights, this.held);
+      const loss = rows.reduce((a, b) => a + b, 0) / rows.length;
+      const seconds = (performance.now() - before) / 1000;
+      model.validation.push({ step: this.done, loss, rows, seconds });
+      this.estimate.add("compute", this.validFlops, seconds);
+    }
+    return (performance.now() - start) / 1000;
+  }
+
+  results(stopped) {
+    const { options, text, scheduler, sizes } = this;
+    const record = ({ losses, stepSeconds, validation }) => ({ losses, stepSeconds, validation });
+    return {
+      options,
+      stopped,
+      stepsDone: this.done,
+      parameters: this.parameters,
+      text: { vocab: text.vocab, trainCharacters: text.train.length, validCharacters: text.valid.length },
+      validSequences: this.held.length * options.batch,
+      bigramLoss: bigramLoss(text, this.held),
+      randomLTDConfig: this.config,
+      lengths: this.lengths,
+      compiled: this.compiled,
+      flops: Object.fromEntries(this.toCompile.map((K) => [K, stepFlops(sizes, K)])),
+      allTokens: { ...record(this.full), layerTokens: this.done * this.layerTokensFull },
+      randomLTD: {
+        ...record(this.ltd),
+        sampleSeconds: this.ltd.sampleSeconds,
+        layerTokens: scheduler.getTotalLayerTokens(this.done),
+      },
+    };
+  }
+}
+
+/**
+ * Trains both models and keeps every number.
+ *
+ * @param options As from `parseOptions`.
+ * @param text As from `loadText`.
+ * @param progress As `Progress`.
+ * @param {() => boolean} interrupted Asked between steps.
+ * @returns Plain data, fit for JSON.
+ */
+export async function train(options, text, progress, interrupted) {
+  const run = new Run(options, text, progress);
+  const stopReason = (closing = CLOSING_SECONDS) => {
+    if (interrupted()) return "Ctrl-C";
+    const late = options.limit > 0 && performance.now() / 1000 > options.limit - closing;
+    return late ? `the limit of ${options.limit} s` : null;
+  };
+  const stopped = (await run.compile(stopReason)) ?? (await run.steps(stopReason));
+  if (run.done > 0) await run.validate();
+  return run.results(stopped);
+}
