@@ -7,8 +7,8 @@ const EPSILON = 1e-8;
 const DECAY = 0.1;
 const LARGEST_NORM = 1;
 
-/** The learning rate at a step: a straight warm-up, then half a cosine down to a tenth. */
-export function learningRate(step, { steps, lr }) {
+/** The learning rate at a step of so many: a straight warm-up, then half a cosine down to a tenth of `lr`. */
+export function learningRate(step, steps, lr) {
   const warmup = Math.max(1, Math.min(20, Math.floor(steps / 10)));
   if (step < warmup) return (lr * (step + 1)) / warmup;
   const progress = (step - warmup) / Math.max(1, steps - warmup);

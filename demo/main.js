@@ -69,6 +69,7 @@ async function main() {
   }
   if (results.stopped === "Ctrl-C") process.exitCode = EXIT_INTERRUPTED;
   if (results.stepsDone === 0) {
+    process.exitCode ??= 1;
     process.stdout.write(`Stopped by ${results.stopped} before the first step: there is nothing to show.\n`);
     return;
   }

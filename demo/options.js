@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 
 /** What the command line may say: the default, the range, and a line of help for each. */
 const NUMBERS = {
-  steps: { value: 200, min: 1, max: 100_000, help: "training steps of each model" },
+  steps: { value: 160, min: 1, max: 100_000, help: "training steps of each model" },
   seq: { value: 256, min: 16, max: 2048, multiple: 8, help: "S, tokens a sequence; a multiple of 8" },
   start: { min: 2, max: 2048, help: "K at the beginning, from S/8 to S (default S/8)" },
   layers: { value: 6, min: 3, max: 48, help: "layers; all but the first and the last are wrapped" },
@@ -30,6 +30,7 @@ batches: with all tokens, and with random layerwise token dropping (random-LTD).
 writes a picture and the numbers. Ctrl-C stops after the step at hand and keeps what there is.
 
 ${lines.join("\n")}
+  --control   also train with all tokens for as few steps as cost random-LTD's operations
   --out       folder for the files (default out)
   --help      this text
 `;
@@ -43,7 +44,7 @@ ${lines.join("\n")}
 export function parseOptions(args) {
   const { values } = readArgs(args);
   if (values.help) return { help: true };
-  const options = { help: false, out: values.out ?? "out" };
+  const options = { help: false, control: values.control ?? false, out: values.out ?? "out" };
   if (options.out === "") throw new OptionError(`"--out" expected a folder, got nothing`);
   for (const [name, rule] of Object.entries(NUMBERS)) options[name] = readNumber(name, rule, values[name]);
   const { seq, channels, heads } = options;
@@ -64,7 +65,11 @@ function readArgs(args) {
   try {
     return parseArgs({
       args,
-      options: { ...Object.fromEntries(strings), help: { type: "boolean", short: "h" } },
+      options: {
+        ...Object.fromEntries(strings),
+        control: { type: "boolean" },
+        help: { type: "boolean", short: "h" },
+      },
     });
   } catch (error) {
     throw new OptionError(`${error.message.split("\n")[0].split(". ")[0]} (see --help)`);

@@ -3,6 +3,7 @@ import { validationBySeconds } from "./summary.js";
 
 const ALL = "All tokens";
 const LTD = "Random-LTD";
+const CONTROL = "Control";
 const WIDTH = 640;
 
 /** One field of y against one of x, as a line for each model. */
@@ -84,8 +85,8 @@ function panel({ top, height, x, y, title, marks }) {
       { name: "y", type: "linear", domain: y.domain, range: [height, 0], zero: false },
     ],
     axes: [
-      { scale: "x", orient: "bottom", title: x.title, grid: true, ...x.axis },
-      { scale: "y", orient: "left", title: y.title, grid: true, titlePadding: 8, ...y.axis },
+      { scale: "x", orient: "bottom", title: x.title, grid: true, gridScale: "y" },
+      { scale: "y", orient: "left", title: y.title, grid: true, gridScale: "x", titlePadding: 8, ...y.axis },
     ],
     // What lies outside is cut off, but a point on the frame is whole.
     marks: [
@@ -100,10 +101,12 @@ const isLine = ({ type }) => type === "group";
 
 /** The picture of a run as SVG: losses, schedule beneath on the same axis, and losses by time. */
 export async function drawPicture(results) {
-  const { allTokens, randomLTD, lengths, options, stepsDone, bigramLoss, validSequences, stopped } = results;
+  const { allTokens, randomLTD, control, lengths, options, stepsDone, bigramLoss, validSequences, stopped } =
+    results;
   const models = [
     { name: ALL, ...allTokens },
     { name: LTD, ...randomLTD },
+    ...(control ? [{ name: CONTROL, ...control }] : []),
   ];
   const training = models.flatMap(({ name, losses }) =>
     losses.map((loss, i) => ({ model: name, step: i + 1, loss: Number.isFinite(loss) ? loss : null })),
@@ -139,8 +142,10 @@ export async function drawPicture(results) {
   const spec = {
     $schema: "https://vega.github.io/schema/vega/v6.json",
     width: WIDTH,
-    height: 790,
-    padding: 16,
+    height: 765,
+    // Without a canvas text is measured roughly, so the room around the panels is given.
+    autosize: "none",
+    padding: { left: 74, right: 24, top: 108, bottom: 30 },
     background: "white",
     config: { axis: { labelFontSize: 11, titleFontSize: 12, gridColor: "#eee", titleFontWeight: "normal" } },
     title: {
@@ -160,15 +165,24 @@ export async function drawPicture(results) {
       { name: "validation", values: validation },
       { name: "schedule", values: schedule },
     ],
-    scales: [{ name: "color", type: "ordinal", domain: [ALL, LTD], range: ["#1f5fa8", "#d9611c"] }],
+    scales: [
+      {
+        name: "color",
+        type: "ordinal",
+        domain: models.map(({ name }) => name),
+        range: ["#1f5fa8", "#d9611c", "#3a8f4d"],
+      },
+    ],
     legends: [
       {
         fill: "color",
-        orient: "top-right",
-        offset: -60,
+        orient: "none",
+        legendX: WIDTH - (control ? 330 : 226),
+        legendY: -26,
         direction: "horizontal",
         symbolType: "circle",
         labelFontSize: 12,
+        columnPadding: 16,
       },
     ],
     marks: [
@@ -186,7 +200,7 @@ export async function drawPicture(results) {
         ],
       }),
       panel({
-        top: 345,
+        top: 360,
         height: 120,
         title: "Schedule: tokens that each wrapped layer sees",
         x: steps,
@@ -201,7 +215,7 @@ export async function drawPicture(results) {
         ],
       }),
       panel({
-        top: 555,
+        top: 570,
         height: 190,
         title: "The same validation losses by time spent in training steps",
         x: { title: "Time in steps (s), without compiling and validating", domain: [0, lastSecond] },

@@ -13,19 +13,24 @@ function table(head, rows) {
   return drawn.toString();
 }
 
-function comparison({ bigramLoss, stepsDone }, { all, ltd, difference, predictedSteps }) {
-  const time = (name, key) => [name, seconds(all[key]), seconds(ltd[key]), percent(ltd[key] / all[key])];
-  const bigram = bigramLoss.toFixed(3);
+function comparison({ bigramLoss }, { all, ltd, control, difference, predictedSteps }) {
+  const sides = control ? [all, ltd, control] : [all, ltd];
+  const row = (name, cell, last) => [name, ...sides.map(cell), last];
+  const time = (name, key) => row(name, (side) => seconds(side[key]), percent(ltd[key] / all[key]));
+  const predicted = (side) => (side === ltd ? seconds(predictedSteps * all.steps) : "");
   return table(
-    [`after ${stepsDone} steps`, "all tokens", "random-LTD", "against all tokens"],
+    ["", "all tokens", "random-LTD", ...(control ? ["control"] : []), "LTD / all"],
     [
-      ["validation loss", all.loss.toFixed(3), ltd.loss.toFixed(3), signed(difference.mean, 3)],
-      ["bigram baseline", bigram, bigram, ""],
-      ["layer-tokens", all.layerTokens, ltd.layerTokens, percent(ltd.layerTokens / all.layerTokens)].map(
-        (cell) => (typeof cell === "number" ? cell.toLocaleString("en-US") : cell),
+      row("steps", ({ stepsDone }) => stepsDone, ""),
+      row("validation loss", ({ loss }) => loss.toFixed(3), signed(difference.mean, 3)),
+      row("bigram baseline", () => bigramLoss.toFixed(3), ""),
+      row(
+        "layer-tokens",
+        (side) => side.layerTokens.toLocaleString("en-US"),
+        percent(ltd.layerTokens / all.layerTokens),
       ),
       time("time in steps", "steps"),
-      ["  as FLOPs predict", "", seconds(predictedSteps * all.steps), percent(predictedSteps)],
+      row("  as FLOPs predict", predicted, percent(predictedSteps)),
       time("compile time", "compile"),
       time("time validating", "validation"),
       time("total time", "total"),
@@ -47,53 +52,64 @@ function steps({ rows }) {
   );
 }
 
-/** What the numbers say, the disappointing included, each sentence from this run alone. */
-function remarks({ bigramLoss, stepsDone, options, validSequences, parameters }, summary) {
-  const { all, ltd, difference, equalTime, sampling, predictedSteps, compiledLengths } = summary;
-  const lines = [];
-  const { mean, error } = difference;
-  const size = `${Math.abs(mean).toFixed(3)} (standard error ${error.toFixed(3)}, ${validSequences} held-out sequences)`;
-  if (Math.abs(mean) < 2 * error) {
-    lines.push(
-      `After the same ${stepsDone} steps the validation losses differ by ${size}: no clear difference.`,
-    );
-  } else {
-    const word = mean > 0 ? "higher, so worse," : "lower, so better,";
-    lines.push(`After the same ${stepsDone} steps random-LTD's validation loss is ${word} by ${size}.`);
-  }
-  if (ltd.steps >= all.steps) {
-    lines.push("Its steps took no less time than those with all tokens.");
-  } else if (equalTime) {
-    const gap = ltd.loss - equalTime.loss;
-    const word = Math.abs(gap) < 2 * error ? "about the same" : gap > 0 ? "worse" : "better";
-    lines.push(
-      `In the time of its steps, ${seconds(ltd.steps)}, all tokens came to about ${equalTime.loss.toFixed(3)} (step ` +
-        `${equalTime.step}, learning rate still higher): at equal time random-LTD is ${word}.`,
+/** What a difference in loss of random-LTD against another amounts to. */
+function verdict({ mean, error }, sequences) {
+  const size = `${Math.abs(mean).toFixed(3)} (standard error ${error.toFixed(3)}, ${sequences} held-out sequences)`;
+  if (Math.abs(mean) < 2 * error) return `no clear difference, ${size}`;
+  return `${mean > 0 ? "worse" : "better"} by ${size}`;
+}
+
+/** Where the model with all tokens stood for what random-LTD spent: the control, or a look at the way there. */
+function atEqualCost({ options, stopped, validSequences }, { ltd, control, controlDifference, equalTime }) {
+  // Stopped early, neither has had the steps that its learning rate was made for.
+  if (stopped) return null;
+  if (control) {
+    return (
+      `Control, all tokens for random-LTD's operations in ${control.stepsDone} steps (${seconds(control.steps)}): ` +
+      `random-LTD's validation loss is ${verdict(controlDifference, validSequences)}.`
     );
   }
-  const more = ltd.compile - all.compile;
-  const saved = all.steps - ltd.steps;
-  lines.push(
-    `Its steps took ${percent(ltd.steps / all.steps)} of the time with all tokens where FLOPs predict ` +
-      `${percent(predictedSteps)}. ${signed(saved, 1)} s saved in steps, ${signed(more, 1)} s of compiling for ` +
-      `${compiledLengths} lengths: ${signed(saved - more, 1)} s in all.`,
+  if (!equalTime) return null;
+  return (
+    `When random-LTD's steps had taken their ${seconds(ltd.steps)}, all tokens stood at about ` +
+    `${equalTime.loss.toFixed(3)}, at step ${equalTime.step} of ${options.steps} and before its learning rate was down: ` +
+    "no fair comparison. --control makes one."
   );
+}
+
+/** What the numbers say, the disappointing included, each sentence from this run alone. */
+function remarks(results, summary) {
+  const { bigramLoss, stepsDone, options, validSequences, parameters } = results;
+  const { all, ltd, difference, sampling, predictedSteps, compiledLengths } = summary;
+  const saved = all.steps - ltd.steps;
+  const compiling = ltd.compile - all.compile;
+  const amount = (value) => `${seconds(Math.abs(value))} ${value < 0 ? "lost" : "saved"}`;
+  const lines = [
+    `After the same ${stepsDone} steps random-LTD's validation loss is ${verdict(difference, validSequences)}.`,
+    atEqualCost(results, summary),
+    `Its steps took ${percent(ltd.steps / all.steps)} of the time with all tokens; FLOPs predict ` +
+      `${percent(predictedSteps)}. In steps ${amount(saved)}, in compiling ${compiledLengths} lengths ` +
+      `${amount(-compiling)}, together ${amount(saved - compiling)}.`,
+  ];
   if (Number.isFinite(sampling)) {
     lines.push(
       `Drawing the retained tokens and their index maps took ${(1000 * sampling).toFixed(2)} ms a step.`,
     );
   }
-  const behind = [
-    ["all tokens", all],
-    ["random-LTD", ltd],
-  ].filter(([, { loss }]) => loss >= bigramLoss);
-  for (const [name] of behind)
-    lines.push(`The model with ${name} has not passed the bigram table: it learned little.`);
-  lines.push(
-    `One run with one seed, ${parameters.toLocaleString("en-US")} weights, ${options.layers} layers: too little to say ` +
-      "what random-LTD does to quality.",
+  const behind = Object.entries({ "all tokens": all, "random-LTD": ltd }).filter(
+    ([, { loss }]) => loss >= bigramLoss,
   );
-  return lines.map((line) => wrap(`- ${line}`)).join("\n");
+  for (const [name] of behind) {
+    lines.push(`The model with ${name} has not passed the bigram baseline: it has learned little.`);
+  }
+  lines.push(
+    `One seed, ${parameters.toLocaleString("en-US")} weights, ${options.layers} layers: too little to say what ` +
+      "random-LTD does to quality.",
+  );
+  return lines
+    .filter((line) => line !== null)
+    .map((line) => wrap(`- ${line}`))
+    .join("\n");
 }
 
 /** Lines of at most 88 characters, those after the first indented. */

@@ -33,9 +33,10 @@ function compileSeconds({ compiled, options, lengths }, rows, validations) {
   return { all: total((K) => K === options.seq), ltd: total((K) => lengths.includes(K)) };
 }
 
-/** Mean and standard error of the difference in loss, row by row over the same held-out sequences. */
-function pairedDifference(ltd, all) {
-  const differences = ltd.map((loss, i) => loss - all[i]);
+/** Mean and standard error of a model's last validation loss less another's, over the same held-out sequences. */
+function lossDifference(model, other) {
+  const rows = other.validation.at(-1).rows;
+  const differences = model.validation.at(-1).rows.map((loss, i) => loss - rows[i]);
   const n = differences.length;
   const mean = sum(differences) / n;
   const variance = sum(differences.map((d) => (d - mean) ** 2)) / Math.max(1, n - 1);
@@ -58,7 +59,7 @@ function lossAtSeconds(points, seconds) {
 
 /** @param results As from `train`, with a step done at least. */
 export function summarize(results) {
-  const { allTokens, randomLTD, flops, lengths, options, compiled } = results;
+  const { allTokens, randomLTD, control, flops, lengths, options } = results;
   const rows = byLength(results);
   const batches = results.validSequences / options.batch;
   const perBatch =
@@ -68,6 +69,7 @@ export function summarize(results) {
     const steps = sum(model.stepSeconds);
     const validation = sum(model.validation.map(({ seconds }) => seconds));
     return {
+      stepsDone: model.losses.length,
       loss: model.validation.at(-1).loss,
       layerTokens: model.layerTokens,
       steps,
@@ -83,8 +85,10 @@ export function summarize(results) {
     all,
     ltd,
     rows,
-    compiledLengths: compiled.filter(({ K }) => K !== null).length,
-    difference: pairedDifference(randomLTD.validation.at(-1).rows, allTokens.validation.at(-1).rows),
+    control: control && side(control, compiling.all),
+    compiledLengths: new Set(lengths).size,
+    difference: lossDifference(randomLTD, allTokens),
+    controlDifference: control && lossDifference(randomLTD, control),
     predictedSteps: sum(lengths.map((K) => flops[K])) / (lengths.length * flops[options.seq]),
     equalTime: lossAtSeconds(validationBySeconds(allTokens), ltd.steps),
     sampling: median(randomLTD.sampleSeconds.filter((_, step) => lengths[step] < options.seq)),

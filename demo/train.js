@@ -1,4 +1,4 @@
-// Two trainings in turn, step by step, so that whatever else the machine does meets both alike.
+// The trainings take turns, step by step, so that whatever else the machine does meets all alike.
 import { setImmediate } from "node:timers/promises";
 import { blockUntilReady, jit, numpy as np, tree } from "@jax-js/jax";
 import { RandomLTDScheduler } from "random-ltd";
@@ -18,7 +18,7 @@ import { bigramLoss, trainBatch, validBatches } from "./text.js";
 /** Held-out sequences that every validation goes over, about: whole batches. */
 const VALID_SEQUENCES = 24;
 /** Validations of each model, the last one included. */
-const VALIDATIONS = 8;
+const VALIDATIONS = 6;
 /** Seconds kept back from the time limit for writing the files; the last validation comes on top. */
 const CLOSING_SECONDS = 3;
 
@@ -39,10 +39,10 @@ function randomLTDConfig({ steps, seq, start, layers, batch }) {
   };
 }
 
-/** One run: two models from the same weights, on the same batches. */
+/** One run: models that begin with the same weights and see the same batches. */
 class Run {
   constructor(options, text, progress) {
-    const { steps, seq, batch, layers, seed } = options;
+    const { steps, seq, batch, seed } = options;
     this.options = options;
     this.text = text;
     this.progress = progress;
@@ -54,8 +54,6 @@ class Run {
     this.held = validBatches(text.valid, options, Math.ceil(VALID_SEQUENCES / batch));
     this.gradients = jit((...args) => lossAndGradients(...args, this.sizes));
     this.evaluate = jit((...args) => rowLosses(...args, this.sizes));
-    this.full = this.#newModel(false);
-    this.ltd = this.#newModel(true);
     this.lengths = [];
     this.compiled = [];
     this.done = 0;
@@ -68,27 +66,31 @@ class Run {
       return ahead.getCurrentSeq();
     });
     this.toCompile = [...new Set([seq, ...this.planned])].sort((a, b) => b - a);
-    this.validFlops = (this.held.length * stepFlops(this.sizes, seq)) / 3;
-    const flops = this.planned.reduce((sum, K) => sum + this.pairFlops(K), 0);
-    const validations = 2 * Math.ceil(steps / this.validateEvery);
+    const fullFlops = stepFlops(this.sizes, seq);
+    const ltdFlops = this.planned.reduce((sum, K) => sum + stepFlops(this.sizes, K), 0);
+    this.full = this.#newModel(false, steps);
+    this.ltd = this.#newModel(true, steps);
+    // All tokens for random-LTD's operations: fewer steps, and a learning rate that comes down within them.
+    const control = options.control && this.#newModel(false, Math.max(1, Math.round(ltdFlops / fullFlops)));
+    this.models = [this.full, this.ltd, ...(control ? [control] : [])];
+    this.control = control || null;
+
+    this.validFlops = (this.held.length * fullFlops) / 3;
+    const validations = this.models.reduce((n, model) => n + Math.ceil(model.steps / this.validateEvery), 0);
+    const computing = (steps + (control ? control.steps : 0)) * fullFlops + ltdFlops;
     this.estimate = new Estimate({
       compile: { total: this.toCompile.length + 2, guess: 2 },
-      compute: { total: flops + validations * this.validFlops, guess: 1e-10 },
+      compute: { total: computing + validations * this.validFlops, guess: 1e-10 },
     });
     this.parameters = tree.leaves(this.full.state.weights).reduce((sum, { size }) => sum + size, 0);
-    this.layerTokensFull = batch * seq * layers;
   }
 
-  /** Work of one step of both models. */
-  pairFlops(K) {
-    return stepFlops(this.sizes, this.options.seq) + stepFlops(this.sizes, K);
-  }
-
-  #newModel(drops) {
+  #newModel(drops, steps) {
     const weights = initWeights(this.sizes);
     const moments = zeroMoments(weights);
     return {
       drops,
+      steps,
       state: { weights, moments },
       losses: [],
       stepSeconds: [],
@@ -169,7 +171,7 @@ class Run {
     const routes = model.drops ? this.routes(K, step) : [];
     const sampled = performance.now();
     const [loss, gradients] = this.gradientsOf(model.state, batch, routes);
-    model.state = adamw(model.state, gradients, step, learningRate(step, this.options));
+    model.state = adamw(model.state, gradients, step, learningRate(step, model.steps, this.options.lr));
     model.losses.push((await loss.data())[0]);
     await blockUntilReady(model.state);
     const end = performance.now();
@@ -184,7 +186,7 @@ class Run {
 
   async steps(stopReason) {
     const { steps } = this.options;
-    const { full, ltd, scheduler } = this;
+    const { models, scheduler } = this;
     let closing = 0;
     for (let step = 0; step < steps; step++) {
       const reason = stopReason(closing + CLOSING_SECONDS);
@@ -192,14 +194,18 @@ class Run {
       scheduler.updateSeq(step);
       const K = scheduler.getCurrentSeq();
       const batch = trainBatch(this.text.train, this.options, step);
-      for (const model of step % 2 ? [ltd, full] : [full, ltd]) await this.#step(model, batch, K, step);
+      const due = models.filter((model) => step < model.steps);
+      // Turn about, so that none always comes after the same one.
+      for (const i of due.keys()) await this.#step(due[(step + i) % due.length], batch, K, step);
       this.lengths.push(K);
       this.done = step + 1;
-      const losses = [full, ltd].map((model) => model.losses[step]);
+      const losses = [this.full, this.ltd].map((model) => model.losses[step]);
       if (!losses.every(Number.isFinite)) return "a loss that is no number";
       const shown = losses.map((loss) => loss.toFixed(2)).join(" / ");
-      this.show(`step ${step + 1}/${steps} | loss ${shown} | K ${K}`, step === 0);
-      if (this.done % this.validateEvery === 0 || this.done === steps) closing = await this.validate();
+      this.show(`step ${this.done}/${steps} | loss ${shown} | K ${K}`, step === 0);
+      const ended = due.filter((model) => model.steps === this.done);
+      if (this.done % this.validateEvery === 0) closing = await this.validate(models);
+      else if (ended.length > 0) await this.validate(ended);
       // Lets Ctrl-C in: awaiting a WASM result never leaves the microtasks.
       await setImmediate();
     }
@@ -217,25 +223,32 @@ class Run {
     return rows;
   }
 
-  /** Both models on the held-out sequences; how long that took, in seconds. */
-  async validate() {
+  /** These models on the held-out sequences, those that have moved on since; how long it took, in seconds. */
+  async validate(models) {
     const start = performance.now();
-    for (const model of [this.full, this.ltd]) {
-      if (model.validation.at(-1)?.step === this.done) continue;
+    for (const model of models) {
+      const step = model.losses.length;
+      if (model.validation.at(-1)?.step === step) continue;
       const before = performance.now();
-      this.show(`step ${this.done}/${this.options.steps} | validating, all tokens`);
+      this.show(`step ${this.done}/${this.options.steps} | validating`);
       const rows = await this.#validRows(model.state.weights, this.held);
       const loss = rows.reduce((a, b) => a + b, 0) / rows.length;
       const seconds = (performance.now() - before) / 1000;
-      model.validation.push({ step: this.done, loss, rows, seconds });
+      model.validation.push({ step, loss, rows, seconds });
       this.estimate.add("compute", this.validFlops, seconds);
     }
     return (performance.now() - start) / 1000;
   }
 
   results(stopped) {
-    const { options, text, scheduler, sizes } = this;
-    const record = ({ losses, stepSeconds, validation }) => ({ losses, stepSeconds, validation });
+    const { options, text, sizes } = this;
+    const record = (model) => ({
+      plannedSteps: model.steps,
+      losses: model.losses,
+      stepSeconds: model.stepSeconds,
+      validation: model.validation,
+      layerTokens: model.losses.length * options.batch * options.seq * options.layers,
+    });
     return {
       options,
       stopped,
@@ -248,18 +261,19 @@ class Run {
       lengths: this.lengths,
       compiled: this.compiled,
       flops: Object.fromEntries(this.toCompile.map((K) => [K, stepFlops(sizes, K)])),
-      allTokens: { ...record(this.full), layerTokens: this.done * this.layerTokensFull },
+      allTokens: record(this.full),
       randomLTD: {
         ...record(this.ltd),
         sampleSeconds: this.ltd.sampleSeconds,
-        layerTokens: scheduler.getTotalLayerTokens(this.done),
+        layerTokens: this.scheduler.getTotalLayerTokens(this.done),
       },
+      control: this.control && record(this.control),
     };
   }
 }
 
 /**
- * Trains both models and keeps every number.
+ * Trains the models and keeps every number.
  *
  * @param options As from `parseOptions`.
  * @param text As from `loadText`.
@@ -275,6 +289,6 @@ export async function train(options, text, progress, interrupted) {
     return late ? `the limit of ${options.limit} s` : null;
   };
   const stopped = (await run.compile(stopReason)) ?? (await run.steps(stopReason));
-  if (run.done > 0) await run.validate();
+  if (run.done > 0) await run.validate(run.models);
   return run.results(stopped);
 }
