@@ -1,5 +1,5 @@
 // Trains a small GPT on Moby Dick with all tokens and with random-LTD: `npm start`, or with --help to see how.
-import { mkdirSync, writeFileSync } from "node:fs";
+import { accessSync, constants, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { helpText, OptionError, parseOptions } from "./options.js";
 
@@ -7,13 +7,27 @@ import { helpText, OptionError, parseOptions } from "./options.js";
 const SECOND_AFTER_MS = 1000;
 const EXIT_INTERRUPTED = 130;
 
+function refuse(message) {
+  process.stderr.write(`${message}\n`);
+  process.exit(2);
+}
+
 function readOptions() {
   try {
     return parseOptions(process.argv.slice(2));
   } catch (error) {
     if (!(error instanceof OptionError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(2);
+    return refuse(error.message);
+  }
+}
+
+/** A folder that can't be written to is better known now than after the training. */
+function makeFolder(out) {
+  try {
+    mkdirSync(out, { recursive: true });
+    accessSync(out, constants.W_OK);
+  } catch (error) {
+    refuse(`"--out" expected a folder that can be written to, got ${out} (${error.code})`);
   }
 }
 
@@ -48,11 +62,10 @@ async function main() {
     process.stdout.write(helpText());
     return;
   }
+  makeFolder(options.out);
   const { clock, Progress } = await import("./progress.js");
   const progress = new Progress();
   const interrupted = watchInterrupt(progress);
-  // A folder that can't be written to is better known now than after the training.
-  mkdirSync(options.out, { recursive: true });
   const [{ init }, { loadText }, { train }, { summarize }, { report }] = await Promise.all([
     import("@jax-js/jax"),
     import("./text.js"),

@@ -145,7 +145,7 @@ export async function drawPicture(results) {
     height: 765,
     // Without a canvas text is measured roughly, so the room around the panels is given.
     autosize: "none",
-    padding: { left: 74, right: 24, top: 108, bottom: 30 },
+    padding: { left: 74, right: 24, top: 108, bottom: 44 },
     background: "white",
     config: { axis: { labelFontSize: 11, titleFontSize: 12, gridColor: "#eee", titleFontWeight: "normal" } },
     title: {
