@@ -33,6 +33,8 @@ ${lines.join("\n")}
   --control   also train with all tokens for as few steps as cost random-LTD's operations
   --out       folder for the files (default out)
   --help      this text
+
+Exit status: 0 when done, 130 after Ctrl-C, 2 for a wrong option.
 `;
 }
 

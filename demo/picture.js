@@ -96,6 +96,7 @@ function panel({ top, height, x, y, title, marks }) {
   };
 }
 
+const isNumber = ({ loss }) => Number.isFinite(loss);
 const frame = (height) => ({ width: { value: WIDTH }, height: { value: height } });
 const isLine = ({ type }) => type === "group";
 
@@ -109,18 +110,18 @@ export async function drawPicture(results) {
     ...(control ? [{ name: CONTROL, ...control }] : []),
   ];
   const training = models.flatMap(({ name, losses }) =>
-    losses.map((loss, i) => ({ model: name, step: i + 1, loss: Number.isFinite(loss) ? loss : null })),
+    losses.map((loss, i) => ({ model: name, step: i + 1, loss })).filter(isNumber),
   );
   const validation = models.flatMap((model) =>
-    validationBySeconds(model).map((point) => ({ model: model.name, ...point })),
+    validationBySeconds(model)
+      .map((point) => ({ model: model.name, ...point }))
+      .filter(isNumber),
   );
   const schedule = lengths.map((K, i) => ({ model: LTD, step: i, K }));
   schedule.push({ model: LTD, step: stepsDone, K: lengths.at(-1) });
 
   // The first steps fall steeply: showing them whole would flatten the rest.
-  const settled = training
-    .filter(({ step, loss }) => loss !== null && step > stepsDone / 8)
-    .map(({ loss }) => loss);
+  const settled = training.filter(({ step }) => step > stepsDone / 8).map(({ loss }) => loss);
   const shown = [...settled, ...validation.map(({ loss }) => loss), bigramLoss];
   const [low, high] = [Math.min(...shown), Math.max(...shown)];
   const y = {
@@ -135,7 +136,7 @@ export async function drawPicture(results) {
     domain: [validLow - 0.06 * (validHigh - validLow), validHigh + 0.06 * (validHigh - validLow)],
   };
   const steps = { title: "Training step", domain: [0, stepsDone] };
-  const lastSecond = Math.max(...validation.map(({ seconds }) => seconds));
+  const lastSecond = Math.max(0, ...validation.map(({ seconds }) => seconds));
 
   const bigram = level(bigramLoss, `Bigram baseline ${bigramLoss.toFixed(2)}`, "#555");
   const ended = stopped ? `, stopped by ${stopped} after ${stepsDone} of ${options.steps} steps` : "";

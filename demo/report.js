@@ -54,6 +54,7 @@ function steps({ rows }) {
 
 /** What a difference in loss of random-LTD against another amounts to. */
 function verdict({ mean, error }, sequences) {
+  if (!Number.isFinite(mean)) return "not to be compared: it is no number";
   const size = `${Math.abs(mean).toFixed(3)} (standard error ${error.toFixed(3)}, ${sequences} held-out sequences)`;
   if (Math.abs(mean) < 2 * error) return `no clear difference, ${size}`;
   return `${mean > 0 ? "worse" : "better"} by ${size}`;

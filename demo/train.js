@@ -16,7 +16,7 @@ import { clock, Estimate } from "./progress.js";
 import { bigramLoss, trainBatch, validBatches } from "./text.js";
 
 /** Held-out sequences that every validation goes over, about: whole batches. */
-const VALID_SEQUENCES = 24;
+const VALID_SEQUENCES = 16;
 /** Validations of each model, the last one included. */
 const VALIDATIONS = 6;
 /** Seconds kept back from the time limit for writing the files; the last validation comes on top. */
@@ -59,15 +59,15 @@ class Run {
     this.done = 0;
     this.validateEvery = Math.ceil(steps / VALIDATIONS);
 
-    // The schedule read ahead, by a scheduler of its own: which lengths there will be, and how much work.
+    this.toCompile = this.scheduler.getSeqValues().sort((a, b) => b - a);
+    // The schedule read ahead, by a scheduler of its own: how much work there will be.
     const ahead = new RandomLTDScheduler(this.config);
-    this.planned = Array.from({ length: steps }, (_, step) => {
-      ahead.updateSeq(step);
-      return ahead.getCurrentSeq();
-    });
-    this.toCompile = [...new Set([seq, ...this.planned])].sort((a, b) => b - a);
     const fullFlops = stepFlops(this.sizes, seq);
-    const ltdFlops = this.planned.reduce((sum, K) => sum + stepFlops(this.sizes, K), 0);
+    let ltdFlops = 0;
+    for (let step = 0; step < steps; step++) {
+      ahead.updateSeq(step);
+      ltdFlops += stepFlops(this.sizes, ahead.getCurrentSeq());
+    }
     this.full = this.#newModel(false, steps);
     this.ltd = this.#newModel(true, steps);
     // All tokens for random-LTD's operations: fewer steps, and a learning rate that comes down within them.
@@ -104,8 +104,8 @@ class Run {
     this.progress.show(fraction, `${text} | ${clock(secondsLeft)} left`, phase);
   }
 
-  /** Which tokens the wrapped layers see at a step; at K = S they are called as they are. */
-  routes(K, step) {
+  /** Which K tokens the wrapped layers see at the scheduler's step; at K = S they are called as they are. */
+  routes(K) {
     const { seq, batch, layers } = this.options;
     if (K === seq) return [];
     return sampleRoutes(this.tables, {
@@ -114,7 +114,7 @@ class Run {
       batchSize: batch,
       layers: layers - 2,
       seed: this.scheduler.seed,
-      step,
+      step: this.scheduler.step,
     });
   }
 
@@ -126,7 +126,7 @@ class Run {
 
   /**
    * Everything that will be needed is called once, so that no later step is slowed by compiling. jit compiles anew for
-   * each K. Two lengths share what doesn't depend on K, so the first, all tokens, pays for it.
+   * each K, but for kernels that another length has had already: all tokens come first and pay for those.
    */
   async compile(stopReason) {
     const batch = trainBatch(this.text.train, this.options, 0);
@@ -135,7 +135,7 @@ class Run {
       name: K === this.options.seq ? "all tokens" : `K = ${K}`,
       K,
       run: async () => {
-        const [loss, gradients] = this.gradientsOf(state, batch, this.routes(K, 0));
+        const [loss, gradients] = this.gradientsOf(state, batch, this.routes(K));
         await loss.data();
         tree.dispose(gradients);
       },
@@ -168,7 +168,7 @@ class Run {
   /** One step of one model, timed from drawing tokens to the last new weight. */
   async #step(model, batch, K, step) {
     const start = performance.now();
-    const routes = model.drops ? this.routes(K, step) : [];
+    const routes = model.drops ? this.routes(K) : [];
     const sampled = performance.now();
     const [loss, gradients] = this.gradientsOf(model.state, batch, routes);
     model.state = adamw(model.state, gradients, step, learningRate(step, model.steps, this.options.lr));
@@ -187,7 +187,8 @@ class Run {
   async steps(stopReason) {
     const { steps } = this.options;
     const { models, scheduler } = this;
-    let closing = 0;
+    // The last validation, at the speed of its first call, until there has been one.
+    let closing = models.length * this.held.length * this.compiled.at(-1).firstCallSeconds;
     for (let step = 0; step < steps; step++) {
       const reason = stopReason(closing + CLOSING_SECONDS);
       if (reason) return reason;
