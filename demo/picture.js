@@ -140,6 +140,7 @@ export async function drawPicture(results) {
 
   const bigram = level(bigramLoss, `Bigram baseline ${bigramLoss.toFixed(2)}`, "#555");
   const ended = stopped ? `, stopped by ${stopped} after ${stepsDone} of ${options.steps} steps` : "";
+  const about = control ? ` Control: all tokens, ${control.plannedSteps} steps.` : "";
   const spec = {
     $schema: "https://vega.github.io/schema/vega/v6.json",
     width: WIDTH,
@@ -153,7 +154,7 @@ export async function drawPicture(results) {
       text: "A small GPT on Moby Dick, with all tokens and with random-LTD",
       subtitle: [
         `${options.layers} layers, ${options.channels} channels, sequences of ${options.seq}, seed ${options.seed}${ended}.`,
-        `Thin lines: each training batch. Dots: ${validSequences} held-out sequences, all tokens.`,
+        `Thin lines: each training batch. Dots: ${validSequences} held-out sequences, all tokens.${about}`,
       ],
       anchor: "start",
       fontSize: 17,

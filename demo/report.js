@@ -66,8 +66,8 @@ function atEqualCost({ options, stopped, validSequences }, { ltd, control, contr
   if (stopped) return null;
   if (control) {
     return (
-      `Control, all tokens for random-LTD's operations in ${control.stepsDone} steps (${seconds(control.steps)}): ` +
-      `random-LTD's validation loss is ${verdict(controlDifference, validSequences)}.`
+      `Control, all tokens for random-LTD's operations in ${control.stepsDone} steps, ${seconds(control.steps)} against ` +
+      `${seconds(ltd.steps)}: random-LTD's validation loss is ${verdict(controlDifference, validSequences)}.`
     );
   }
   if (!equalTime) return null;
