@@ -1,0 +1,26 @@
+/** TF.js with its three backends, and a fourth that the adapter doesn't know: the cpu backend under another name. */
+import { dawn, whyNoDawn } from "../../gpu/dawn.ts";
+import { loadTF } from "./load.js";
+
+export const reason: string | undefined = whyNoDawn();
+
+if (reason === undefined) {
+  const { globals } = await import("webgpu");
+  Object.assign(globalThis, globals);
+  const navigator = { gpu: await dawn(), userAgent: "node" };
+  Object.defineProperty(globalThis, "navigator", { value: navigator, configurable: true });
+}
+
+/** TF.js, its types left open: they are in packages that are installed when this runs. */
+export const tf: any = await loadTF();
+tf.env().set("IS_TEST", true); // TF.js then checks each kernel for memory that it leaves behind
+tf.registerBackend("unknown", () => tf.findBackendFactory("cpu")());
+tf.copyRegisteredKernels("cpu", "unknown");
+
+/** The backends by name. */
+export const BACKENDS: readonly string[] = ["cpu", "wasm", ...(reason ? [] : ["webgpu"]), "unknown"];
+
+/** Makes a backend the one in use. */
+export async function use(name: string): Promise<void> {
+  if (!(await tf.setBackend(name))) throw new Error(`TF.js didn't start ${name}`);
+}
