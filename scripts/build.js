@@ -42,7 +42,8 @@ writeFileSync(
 /** Bundles the package's entries into `outdir`, with what `coreModule` is. */
 async function bundle(outdir, plugins) {
   await build({
-    entryPoints: { index: "src/index.ts" },
+    entryPoints: { index: "src/index.ts", tfjs: "src/adapters/tfjs.ts" },
+    external: ["@tensorflow/*"],
     outdir,
     bundle: true,
     splitting: true,

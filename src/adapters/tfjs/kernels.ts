@@ -1,0 +1,155 @@
+/** The kernels and their gradients, put into TF.js's registries at the first call. */
+import {
+  engine,
+  getBackend,
+  getGradient,
+  getKernel,
+  type KernelConfig,
+  type NamedAttrMap,
+  type NamedTensors,
+  registerGradient,
+  registerKernel,
+  reshape,
+  sum,
+  type Tensor,
+  type TensorInfo,
+  tidy,
+} from "@tensorflow/tfjs-core";
+import { aliasOf, type RowKernels } from "./backend.ts";
+import { cpuRows } from "./cpu.ts";
+import { fallbackRows } from "./fallback.ts";
+import { attrsOf, type Geometry, geometryOf } from "./geometry.ts";
+import { wasmRows } from "./wasm.ts";
+import { webgpuRows } from "./webgpu.ts";
+
+/** The rows of the backend of that name. */
+export function rowsOn(backendName: string): RowKernels {
+  const known: Record<string, RowKernels> = { cpu: cpuRows, wasm: wasmRows, webgpu: webgpuRows };
+  return known[backendName] ?? fallbackRows;
+}
+
+/** Retained positions as tensors: int32 `[B,K]` and `[B,S]`, the second only where the backend wants it. */
+export interface Positions {
+  readonly indices: Tensor;
+  readonly map: Tensor;
+}
+
+type Inputs = Record<string, TensorInfo>;
+type Kernel = (
+  rows: RowKernels,
+  backend: object,
+  inputs: Inputs,
+  attrs: NamedAttrMap,
+) => TensorInfo | TensorInfo[];
+
+const scattered: Kernel = (rows, backend, { base, part, indices, map }, attrs) =>
+  rows.scatter(backend, base, part, indices, map, geometryOf(attrs));
+
+/**
+ * Split and merge are gather and scatter as a wrapped layer uses them: split gives the retained rows and the whole once
+ * more, of which merge reads the other rows only. So the gradient of the whole is that of the result as it is, with the
+ * retained rows replaced: one pass over [B,S,C], where the sum of gather's and scatter's own gradients takes three.
+ */
+const KERNELS: Record<string, Kernel> = {
+  RandomLTDGather: (rows, backend, { all, indices }, attrs) =>
+    rows.gather(backend, all, indices, geometryOf(attrs)),
+  RandomLTDScatterZeros: scattered,
+  RandomLTDScatter: scattered,
+  RandomLTDZeroRows: (rows, backend, { base, indices, map }, attrs) =>
+    rows.zeroRows(backend, base, indices, map, geometryOf(attrs)),
+  RandomLTDSplit: (rows, backend, { all, indices }, attrs) => [
+    rows.gather(backend, all, indices, geometryOf(attrs)),
+    aliasOf(backend, all),
+  ],
+  RandomLTDMerge: scattered,
+  RandomLTDInvert: (rows, backend, { indices }, attrs) => rows.invert!(backend, indices, attrs.seq as number),
+};
+
+type Gradient = (dys: Tensor[], at: Positions, g: Geometry) => Record<string, () => Tensor>;
+
+/** What `tf.grad` asks for: made of the kernels again, so that gradients have gradients. */
+const GRADIENTS: Record<string, Gradient> = {
+  RandomLTDGather: ([dy], at, g) => ({
+    all: () => (g.shared ? sharedGrad(dy, at, g) : scatterZeros(dy, at, g)),
+  }),
+  RandomLTDScatterZeros: ([dy], at, g) => ({ part: () => gather(dy, at, g) }),
+  RandomLTDScatter: ([dy], at, g) => ({
+    base: () => zeroRows(dy, at, g),
+    part: () => gather(dy, at, g),
+  }),
+  RandomLTDZeroRows: ([dy], at, g) => ({ base: () => zeroRows(dy, at, g) }),
+  RandomLTDSplit: ([part, whole], at, g) => ({ all: () => scatter(whole, part, at, g) }),
+  RandomLTDMerge: ([dy], at, g) => ({
+    base: () => reshape(dy, g.allShape), // another tensor: TF.js disposes a gradient once it is added to another
+    part: () => gather(dy, at, g),
+  }),
+};
+
+/** The gradient of a table that every row of the batch was gathered from: summed over them. */
+function sharedGrad(dy: Tensor, at: Positions, g: Geometry): Tensor {
+  const { batch, groups, seq, row, batchFirst } = g;
+  const allShape = batchFirst ? [batch, groups * seq * row] : [seq, batch, row];
+  return tidy(() => {
+    const each = scatterZeros(dy, at, { ...g, shared: false, allShape });
+    return reshape(sum(each, batchFirst ? 0 : 1, false), g.allShape);
+  });
+}
+
+/** Registers what is missing for the backend in use: once a backend, whatever copies of this module there are. */
+function prepare(): void {
+  const backendName = getBackend();
+  if (getKernel("RandomLTDInvert", backendName) !== undefined) return;
+  for (const [kernelName, kernel] of Object.entries(KERNELS)) {
+    const kernelFunc: KernelConfig["kernelFunc"] = ({ inputs, backend, attrs }) =>
+      kernel(rowsOn(backendName), backend, inputs as Inputs, attrs as NamedAttrMap);
+    registerKernel({ kernelName, backendName, kernelFunc });
+  }
+  for (const [kernelName, gradient] of Object.entries(GRADIENTS)) {
+    if (getGradient(kernelName) !== undefined) continue;
+    registerGradient({
+      kernelName,
+      inputsToSave: ["indices", "map"],
+      gradFunc: (dy, [indices, map], attrs) => gradient([dy].flat(), { indices, map }, geometryOf(attrs)),
+    });
+  }
+}
+
+function run<T extends Tensor | Tensor[]>(kernelName: string, inputs: NamedTensors, attrs: NamedAttrMap): T {
+  prepare();
+  return engine().runKernel<T>(kernelName, inputs, attrs);
+}
+
+/** `part` of `all`. */
+export function gather(all: Tensor, at: Positions, g: Geometry): Tensor {
+  return run("RandomLTDGather", { all, ...at }, attrsOf(g));
+}
+
+/** `part` among zeros: the gradient of {@link gather}. */
+export function scatterZeros(part: Tensor, at: Positions, g: Geometry): Tensor {
+  return run("RandomLTDScatterZeros", { part, ...at }, attrsOf(g));
+}
+
+/** `part` among `base`. */
+export function scatter(base: Tensor, part: Tensor, at: Positions, g: Geometry): Tensor {
+  return run("RandomLTDScatter", { base, part, ...at }, attrsOf(g));
+}
+
+/** `base` with zeros in the retained rows: a gradient of {@link scatter}. */
+export function zeroRows(base: Tensor, at: Positions, g: Geometry): Tensor {
+  return run("RandomLTDZeroRows", { base, ...at }, attrsOf(g));
+}
+
+/** The retained rows of `all`, and `all` for {@link merge} and nothing else. */
+export function split(all: Tensor, at: Positions, g: Geometry): [part: Tensor, whole: Tensor] {
+  return run("RandomLTDSplit", { all, ...at }, attrsOf(g));
+}
+
+/** `part` among the rest of what {@link split} gave. */
+export function merge(base: Tensor, part: Tensor, at: Positions, g: Geometry): Tensor {
+  return run("RandomLTDMerge", { base, part, ...at }, attrsOf(g));
+}
+
+/** The map of indices: `rowsOn(...).invert` says whether there is one. */
+export function invert(indices: Tensor, seq: number): Tensor {
+  return run("RandomLTDInvert", { indices }, { seq });
+}

@@ -1,0 +1,134 @@
+/** TF.js tensors under the layer wrapper. */
+import { getBackend, slice, type Tensor, tidy } from "@tensorflow/tfjs-core";
+import { wrongType } from "../../check.ts";
+import { checkMask, checkSliceable } from "../../masks.ts";
+import type { AlongSequence, TokenOps, TokensAt } from "../../routing/token-ops.ts";
+import type { CPUTensor } from "../../tensor.ts";
+import { checkAlive, checkFits, checkTokens, isTensor } from "./check.ts";
+import { type Geometry, sizeOf } from "./geometry.ts";
+import { gather, merge, type Positions, rowsOn, scatter, split } from "./kernels.ts";
+import { positionsOf } from "./positions.ts";
+import { tokenGeometry } from "./tokens.ts";
+
+/**
+ * `TokenOps` for TF.js tensors, of float32, int32 or bool: what `RandomLayerTokenDrop` and `convertToRandomLTD` of
+ * `random-ltd` take as `ops`. On the cpu, wasm and webgpu backends by kernels of this library, elsewhere by TF.js
+ * operations. Everything has gradients, masks and tables along the sequence included.
+ *
+ * Tensors of TF.js don't change, so `inPlace` makes no difference. What the wrapper makes belongs to the `tf.tidy` that
+ * it is called in, or else to the caller.
+ *
+ * @example
+ * const stack = convertToRandomLTD(blocks, scheduler, { ops: tfjsOps });
+ * const loss = () => tf.losses.meanSquaredError(targets, stack.forward(hidden));
+ * optimizer.minimize(loss);
+ */
+export const tfjsOps: TokenOps<Tensor> = {
+  isTensor,
+
+  shapeOf: (t) => t.shape,
+
+  at(sampledIndices, { seqLength, batchFirst, encoder }) {
+    if (encoder !== undefined) wrongType("encoder", "no encoder with TF.js tensors", encoder, "one");
+    const made = positionsOf("indicesOf", sampledIndices, undefined, seqLength);
+    const at: Positions = { indices: made.indices, map: made.map };
+    const kept = at.indices.shape[1];
+    let whole: { of: Tensor; to: Tensor } | undefined;
+    const ops: TokensAt<Tensor> & { release(): void } = {
+      gather(states) {
+        const t = checkTokens("hiddenStates", states);
+        const [part, to] = split(t, at, tokenGeometry(t, batchFirst, seqLength, kept));
+        whole?.to.dispose();
+        whole = { of: t, to };
+        return part;
+      },
+
+      scatter(states, part) {
+        const t = checkTokens("hiddenStates", states);
+        const g = tokenGeometry(t, batchFirst, seqLength, kept);
+        const fitting = checkFits("layer", part, t.dtype, g.partShape);
+        // Only what was gathered from may have the gradient of a merge.
+        const own = whole?.of === t ? whole.to : undefined;
+        return own ? merge(own, fitting, at, g) : scatter(t, fitting, at, g);
+      },
+
+      gatherAlong(value, layout) {
+        const t = checkAlive("alongSequence", value);
+        return gather(t, at, alongGeometry(t, at, layout, batchFirst, seqLength));
+      },
+
+      gatherMask: (mask) => gatherMask(checkAlive("mask", mask), at),
+
+      sliceMask(mask, name, check) {
+        const t = checkAlive(name, mask);
+        if (check) checkCorner(name, t, kept);
+        const [batch, heads, query] = t.shape;
+        return slice(t, [0, 0, 0, 0], [batch, heads, query === 1 ? 1 : kept, kept]);
+      },
+
+      release() {
+        whole?.to.dispose();
+        whole = undefined;
+        made.dispose();
+      },
+    };
+    return ops;
+  },
+};
+
+/** What runs along the sequence, with a batch, with one of 1, or without. */
+function alongGeometry(
+  t: Tensor,
+  { indices }: Positions,
+  layout: AlongSequence,
+  statesFirst: boolean,
+  seq: number,
+): Geometry {
+  const [batch, kept] = indices.shape;
+  const batchFirst = layout === "seq_dim" ? statesFirst : layout === "batch_seq_dim";
+  const channels = t.shape.slice(layout === "seq_dim" ? 1 : 2);
+  const shared = layout === "seq_dim" || t.shape[batchFirst ? 0 : 1] !== batch;
+  const partShape = batchFirst ? [batch, kept, ...channels] : [kept, batch, ...channels];
+  const row = sizeOf(channels);
+  return { batch, groups: 1, seq, kept, row, batchFirst, shared, allShape: t.shape, partShape };
+}
+
+/** `[B,H,K,K]` of `[B,H,S,S]`: its rows, then their columns. */
+function gatherMask(mask: Tensor, at: Positions): Tensor {
+  const [batch, kept] = at.indices.shape;
+  const [maskBatch, heads, query, seq] = mask.shape;
+  const common = { batch, seq, kept, batchFirst: true };
+  const queries = query === 1 ? 1 : kept;
+  const columnsOf = (t: Tensor, shared: boolean) => {
+    const partShape = [batch, heads, queries, kept];
+    return gather(t, at, {
+      ...common,
+      groups: heads * queries,
+      row: 1,
+      shared,
+      allShape: t.shape,
+      partShape,
+    });
+  };
+  if (query === 1) return columnsOf(mask, maskBatch !== batch);
+  return tidy(() => {
+    const partShape = [batch, heads, kept, seq];
+    const shared = maskBatch !== batch;
+    const rows = { ...common, groups: heads, row: seq, shared, allShape: mask.shape, partShape };
+    return columnsOf(gather(mask, at, rows), false);
+  });
+}
+
+/** Masks whose corner was found right, and in which shape. Contents never change, so each is looked into once. */
+const fine = new WeakMap<object, string>();
+
+/** Throws where the corner of a mask is wrong, if the backend holds its contents where they can be read. */
+function checkCorner(name: string, mask: Tensor, kept: number): void {
+  const shape = `${mask.shape}`;
+  if (fine.get(mask.dataId) === shape || rowsOn(getBackend()).read === undefined) return;
+  const dtype = mask.dtype === "bool" ? "uint8" : (mask.dtype as "float32");
+  const readable: CPUTensor = { data: mask.dataSync(), shape: mask.shape, dtype };
+  const { g } = checkMask(name, readable);
+  checkSliceable(name, readable, { ...g, kept });
+  if (kept < g.seq) fine.set(mask.dataId, shape);
+}

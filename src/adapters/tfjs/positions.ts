@@ -1,0 +1,76 @@
+/** Retained positions, on the CPU or in a TF.js tensor, as the kernels take them. */
+import { backend, getBackend, type Tensor, tensor } from "@tensorflow/tfjs-core";
+import { wrongType, wrongValue } from "../../check.ts";
+import { checkIndices } from "../../indices.ts";
+import type { CPUTensor } from "../../tensor.ts";
+import { checkAlive, isTensor } from "./check.ts";
+import { invert, type Positions, rowsOn } from "./kernels.ts";
+
+/** Positions, and what frees what was made of them. */
+export interface MadePositions extends Positions {
+  dispose(): void;
+}
+
+/** For each of S positions its place among the K, or -1. */
+function mapOf(data: Int32Array, batch: number, kept: number, seq: number): Int32Array {
+  const map = new Int32Array(batch * seq).fill(-1);
+  for (let b = 0; b < batch; b++) {
+    for (let k = 0; k < kept; k++) map[b * seq + data[b * kept + k]] = k;
+  }
+  return map;
+}
+
+/**
+ * Positions of `sortedIndices`, int32 `[B,K]`, each row ascending and distinct.
+ *
+ * @param batch B, or undefined where any will do.
+ * @throws TypeError, RangeError named `name`: contents are looked into where that takes no waiting.
+ */
+export function positionsOf(
+  name: string,
+  sortedIndices: CPUTensor | Tensor,
+  batch: number | undefined,
+  seq: number,
+): MadePositions {
+  const rows = rowsOn(getBackend());
+  if (!isTensor(sortedIndices)) {
+    const checked = checkIndices(
+      name,
+      sortedIndices,
+      sortedIndices,
+      batch,
+      seq,
+      [2],
+    ) as CPUTensor<Int32Array>;
+    const [rowsOfBatch, kept] = checked.shape;
+    // A copy: the cpu backend would keep the caller's array itself.
+    const indices = tensor(checked.data.slice(), [rowsOfBatch, kept], "int32");
+    const map = rows.invert
+      ? tensor(mapOf(checked.data, rowsOfBatch, kept, seq), [rowsOfBatch, seq], "int32")
+      : indices;
+    return made(indices, map, true);
+  }
+  const indices = checkAlive(name, sortedIndices);
+  if (indices.dtype !== "int32") wrongType(name, "dtype int32", indices);
+  const [b, kept] = indices.shape;
+  const fits = indices.shape.length === 2 && kept >= 1 && kept <= seq && (batch ?? b) === b;
+  if (!fits) wrongValue(name, `int32 [${batch ?? "B"},K] with K from 1 to ${seq}`, indices);
+  // A tensor that lies elsewhere comes to this backend by being read.
+  const data = rows.read?.(backend(), indices);
+  if (data !== undefined) {
+    const readable: CPUTensor = { data, shape: indices.shape, dtype: "int32" };
+    checkIndices(name, readable, readable, b, seq, [2]);
+  }
+  return made(indices, rows.invert ? invert(indices, seq) : indices, false);
+}
+
+function made(indices: Tensor, map: Tensor, own: boolean): MadePositions {
+  return {
+    indices,
+    map,
+    dispose() {
+      if (map !== indices) map.dispose();
+      if (own) indices.dispose();
+    },
+  };
+}

@@ -1,0 +1,178 @@
+/**
+ * Rows of tokens on TF.js's webgpu backend: shaders of our own as its programs, so they go into its encoder, its
+ * pipeline cache and its pool of buffers. Every element of a result is written once, 16 bytes a lane where rows allow;
+ * TF.js's scatter copies all of them first and then adds atomically, 4 bytes a lane.
+ */
+import type { DataType, TensorInfo } from "@tensorflow/tfjs-core";
+import type { RowKernels } from "./backend.ts";
+import { type Geometry, sizeOf } from "./geometry.ts";
+
+/** A program of the backend: `WebGPUProgram` in its `webgpu_program.ts`. */
+interface Program {
+  variableNames: string[];
+  variableComponents: number[];
+  outputComponent: number;
+  outputShape: number[];
+  shaderKey: string;
+  workgroupSize: [number, number, number];
+  size: boolean;
+  dispatchLayout: { x: number[] };
+  dispatch: [number, number, number];
+  uniforms: string;
+  getUserCode(): string;
+}
+
+/** `WebGPUBackend`, as far as it is used. */
+interface WebGPUBackend {
+  makeTensorInfo(shape: number[], dtype: DataType): TensorInfo;
+  runWebGPUProgram(
+    program: Program,
+    inputs: TensorInfo[],
+    dtype: DataType,
+    uniforms: { type: "int32"; data: number[] }[],
+    output: TensorInfo,
+  ): TensorInfo;
+}
+
+const GROUP = 256;
+const UNIFORMS = "batch : i32, groups : i32, seq : i32, kept : i32, row : i32, once : i32,";
+
+/** Row `r` of part -> where its row lies among all; `s` is out of range where an index made elsewhere is. */
+const SOURCE = {
+  batch: `
+    let p = r / uniforms.kept;
+    let b = p / uniforms.groups;
+    let s = idx[b * uniforms.kept + (r - p * uniforms.kept)];
+    let source = select(p, p - b * uniforms.groups, uniforms.once == 1) * uniforms.seq + s;`,
+  seq: `
+    let k = r / uniforms.batch;
+    let b = r - k * uniforms.batch;
+    let s = idx[b * uniforms.kept + k];
+    let source = select(s * uniforms.batch + b, s, uniforms.once == 1);`,
+};
+
+/** Row \`r\` of all -> its place k among the retained, or -1, and where that row lies in part. */
+const PLACE = {
+  batch: `
+    let p = r / uniforms.seq;
+    let k = places[(p / uniforms.groups) * uniforms.seq + (r - p * uniforms.seq)];
+    let source = p * uniforms.kept + k;`,
+  seq: `
+    let s = r / uniforms.batch;
+    let b = r - s * uniforms.batch;
+    let k = places[b * uniforms.seq + s];
+    let source = k * uniforms.batch + b;`,
+};
+
+const BODY = {
+  gather: (way: "batch" | "seq", zero: string) => `${SOURCE[way]}
+    if (s < 0 || s >= uniforms.seq) { result[index] = ${zero}; return; }
+    result[index] = src[source * uniforms.row + c];`,
+  scatter: (way: "batch" | "seq") => `${PLACE[way]}
+    if (k < 0) { result[index] = base[index]; return; }
+    result[index] = src[source * uniforms.row + c];`,
+  scatterZeros: (way: "batch" | "seq", zero: string) => `${PLACE[way]}
+    if (k < 0) { result[index] = ${zero}; return; }
+    result[index] = src[source * uniforms.row + c];`,
+  zeroRows: (way: "batch" | "seq", zero: string) => `${PLACE[way]}
+    if (k < 0) { result[index] = base[index]; return; }
+    result[index] = ${zero};`,
+};
+
+/** The same memory as a flat tensor: the programs reckon their own addresses. */
+function flat(t: TensorInfo): TensorInfo {
+  return { dataId: t.dataId, shape: [sizeOf(t.shape)], dtype: t.dtype };
+}
+
+function run(
+  backend: object,
+  kind: keyof typeof BODY,
+  inputs: { [name: string]: TensorInfo | undefined },
+  shape: number[],
+  dtype: DataType,
+  g: Geometry,
+): TensorInfo {
+  const be = backend as WebGPUBackend;
+  const names = Object.keys(inputs).filter((name) => inputs[name] !== undefined);
+  const unit = g.row % 4 === 0 ? 4 : 1;
+  const scalar = dtype === "float32" ? "f32" : "i32"; // a bool is one, too
+  const zero = unit === 4 ? `vec4<${scalar}>(0)` : `${scalar}(0)`;
+  const way = g.batchFirst ? "batch" : "seq";
+  const n = sizeOf(shape);
+  const out = be.makeTensorInfo(shape, dtype);
+  const program: Program = {
+    variableNames: names,
+    variableComponents: names.map((name) => (name === "idx" || name === "places" ? 1 : unit)),
+    outputComponent: unit,
+    outputShape: [n],
+    shaderKey: `random-ltd ${kind} ${way} ${unit}`,
+    workgroupSize: [GROUP, 1, 1],
+    size: true,
+    dispatchLayout: { x: [0] },
+    dispatch: [Math.ceil(n / unit / GROUP), 1, 1],
+    uniforms: UNIFORMS,
+    getUserCode: () => `
+fn main(index : i32) {
+  if (index < uniforms.size) {
+    let r = index / uniforms.row;
+    let c = index - r * uniforms.row;${BODY[kind](way, zero)}
+  }
+}`,
+  };
+  const numbers = [g.batch, g.groups, g.seq, g.kept, g.row / unit, Number(g.shared)];
+  const uniforms = numbers.map((number) => ({ type: "int32" as const, data: [number] }));
+  const all = names.map((name) => flat(inputs[name]!));
+  be.runWebGPUProgram(program, all, dtype, uniforms, flat(out));
+  return out;
+}
+
+/** For each position, where it is among the indices, by bisection; -1 where it is not. */
+const INVERT = `
+fn main(index : i32) {
+  if (index < uniforms.size) {
+    let b = index / uniforms.seq;
+    let s = index - b * uniforms.seq;
+    var low = 0;
+    var high = uniforms.kept;
+    while (low < high) {
+      let middle = (low + high) / 2;
+      if (idx[b * uniforms.kept + middle] < s) { low = middle + 1; } else { high = middle; }
+    }
+    let found = low < uniforms.kept && idx[b * uniforms.kept + min(low, uniforms.kept - 1)] == s;
+    result[index] = select(-1, low, found);
+  }
+}`;
+
+export const webgpuRows: RowKernels = {
+  gather: (backend, all, idx, g) => run(backend, "gather", { src: all, idx }, g.partShape, all.dtype, g),
+
+  scatter(backend, base, part, _, places, g) {
+    const kind = base ? "scatter" : "scatterZeros";
+    return run(backend, kind, { base, src: part, places }, g.allShape, part.dtype, g);
+  },
+
+  zeroRows: (backend, base, _, places, g) =>
+    run(backend, "zeroRows", { base, places }, g.allShape, base.dtype, g),
+
+  invert(backend, indices, seq) {
+    const be = backend as WebGPUBackend;
+    const [batch, kept] = indices.shape;
+    const out = be.makeTensorInfo([batch, seq], "int32");
+    const program: Program = {
+      variableNames: ["idx"],
+      variableComponents: [1],
+      outputComponent: 1,
+      outputShape: [batch * seq],
+      shaderKey: "random-ltd invert",
+      workgroupSize: [GROUP, 1, 1],
+      size: true,
+      dispatchLayout: { x: [0] },
+      dispatch: [Math.ceil((batch * seq) / GROUP), 1, 1],
+      uniforms: "seq : i32, kept : i32,",
+      getUserCode: () => INVERT,
+    };
+    const uniforms = [seq, kept].map((number) => ({ type: "int32" as const, data: [number] }));
+    be.runWebGPUProgram(program, [flat(indices)], "int32", uniforms, flat(out));
+    return out;
+  },
+};
