@@ -69,7 +69,9 @@ declare module "@tensorflow/tfjs-core" {
   export function sum(x: Tensor, axis: number, keepDims: boolean): Tensor;
 
   export namespace serialization {
-    type ConfigDict = Record<string, unknown>;
     function registerClass(cls: unknown): void;
+    const SerializationMap: {
+      getMap(): { classNameMap: Record<string, [unknown, (cls: unknown, config: object) => object]> };
+    };
   }
 }

@@ -1,0 +1,213 @@
+/** Random-LTD as a layer of `tf.layers`. */
+import { serialization, type Tensor, tidy } from "@tensorflow/tfjs-core";
+import { checkObject, wrongType } from "../../check.ts";
+import { RandomLayerTokenDrop } from "../../routing/layer.ts";
+import type { RandomLTDScheduler } from "../../routing/scheduler.ts";
+import type { AlongSequence } from "../../routing/token-ops.ts";
+import type { MaskMode } from "../../sampling.ts";
+import { tfjsOps } from "./ops.ts";
+
+/** A layer of `tf.layers`, as far as it is used here. A model is one, too. */
+export interface TFLayer {
+  name: string;
+  built: boolean;
+  trainable: boolean;
+  readonly trainableWeights: unknown[];
+  readonly nonTrainableWeights: unknown[];
+  apply(inputs: any, kwargs?: any): any;
+  build(inputShape: any): void;
+  getWeights(trainableOnly?: boolean): Tensor[];
+  setWeights(weights: Tensor[]): void;
+  getClassName(): string;
+  getConfig(): any;
+}
+
+/** What a {@link RandomLTDLayer} is made with. */
+export interface RandomLTDLayerArgs {
+  /**
+   * The layer to wrap: `[B,S,C] -> [B,S,C]`, for any S. For a route over several, a `tf.sequential` of them, its first
+   * one with `inputShape: [null, C]`.
+   */
+  layer: TFLayer;
+  /** Gives K, the step and the seed. Without one, as after loading a model, `scheduler` is set before training. */
+  scheduler?: RandomLTDScheduler;
+  /** This layer's place among the random-LTD layers, from 0. Default 0. */
+  ordinal?: number;
+  /** Names of the inputs after the hidden states, such as `model_mask_name`, in their order. Default none. */
+  inputNames?: readonly string[];
+  /** See `RandomLayerTokenDropOptions`. */
+  maskMode?: MaskMode;
+  /** See `RandomLayerTokenDropOptions`. */
+  alongSequence?: readonly string[] | Readonly<Record<string, AlongSequence>>;
+  /** See `RandomLayerTokenDropOptions`. */
+  keepPrefix?: number;
+  /** As every layer of `tf.layers` takes it. */
+  name?: string;
+}
+
+/** A layer of `tf.layers` around another: in training it works on K of the S tokens. */
+export interface RandomLTDLayer {
+  /** The wrapped layer. Its weights are this layer's, under their own names. */
+  readonly layer: TFLayer;
+  /** What it samples by. Setting another one goes on with that. */
+  scheduler: RandomLTDScheduler | undefined;
+}
+
+/** What is used of the base class. */
+interface Base {
+  built: boolean;
+  build(inputShape: unknown): void;
+  getConfig(): object;
+}
+
+type Inputs = Tensor | Tensor[];
+
+/** What `getConfig` gives, beside the base class's own. */
+interface Saved {
+  layer: { className: string; config: object };
+  options: { name: string };
+}
+
+/** Classes made before, by their base. */
+const classes = new WeakMap<object, unknown>();
+
+/**
+ * The class of random-LTD layers, made from the base class of `tf.layers`: so this package needs no
+ * `@tensorflow/tfjs-layers` of its own, and yours is the one that is used. It is registered as `RandomLTD`, for models to
+ * be saved and loaded.
+ *
+ * Where TF.js says that it is training, the hidden states pass through `RandomLayerTokenDrop`; elsewhere they go to the
+ * wrapped layer as they are. The first input is the hidden states, the others are named by `inputNames`.
+ *
+ * @param Layer `tf.layers.Layer`.
+ * @returns A class whose instances are layers: {@link RandomLTDLayer}, made with {@link RandomLTDLayerArgs}. One and
+ *   the same for one base.
+ * @throws TypeError where `Layer` is no class. Constructor and layer throw as `RandomLayerTokenDrop` does; training
+ *   without a scheduler is a TypeError.
+ * @example
+ * const RandomLTD = randomLTDLayer(tf.layers.Layer);
+ * model.add(new RandomLTD({ layer: block, scheduler, ordinal: 0 }));
+ */
+export function randomLTDLayer<L extends abstract new (...args: any[]) => any>(
+  Layer: L,
+): new (
+  args: RandomLTDLayerArgs,
+) => InstanceType<L> & RandomLTDLayer {
+  type Made = new (args: RandomLTDLayerArgs) => InstanceType<L> & RandomLTDLayer;
+  if (typeof Layer !== "function") wrongType("Layer", "tf.layers.Layer", Layer);
+  const before = classes.get(Layer);
+  if (before !== undefined) return before as Made;
+  const made = derive(Layer as unknown as new (args: object) => Base);
+  classes.set(Layer, made);
+  serialization.registerClass(made);
+  return made as unknown as Made;
+}
+
+function derive(Layer: new (args: object) => Base) {
+  return class RandomLTD extends Layer implements RandomLTDLayer {
+    static readonly className: string = "RandomLTD";
+    readonly layer: TFLayer;
+    readonly #args: RandomLTDLayerArgs;
+    #scheduler: RandomLTDScheduler | undefined;
+    #wrapper: RandomLayerTokenDrop<Tensor, Tensor> | undefined;
+    /** What TF.js called this layer with, for the wrapped one. */
+    #kwargs: unknown;
+
+    constructor(args: RandomLTDLayerArgs) {
+      checkObject("args", args);
+      super(args);
+      if (typeof args.layer?.apply !== "function") wrongType("layer", "a layer of tf.layers", args.layer);
+      this.layer = args.layer;
+      this.#args = args;
+      this.scheduler = args.scheduler;
+    }
+
+    get scheduler(): RandomLTDScheduler | undefined {
+      return this.#scheduler;
+    }
+
+    set scheduler(scheduler: RandomLTDScheduler | undefined) {
+      this.#scheduler = scheduler;
+      this.#wrapper = undefined;
+      if (scheduler === undefined) return;
+      const { ordinal = 0, maskMode, alongSequence, keepPrefix } = this.#args;
+      this.#wrapper = new RandomLayerTokenDrop<Tensor, Tensor>(
+        (hidden, kwargs) => this.#inner([hidden, ...this.#names.map((name) => kwargs[name] as Tensor)]),
+        scheduler,
+        ordinal,
+        { ops: tfjsOps, maskMode, alongSequence, keepPrefix },
+      );
+    }
+
+    get #names(): readonly string[] {
+      return this.#args.inputNames ?? [];
+    }
+
+    #inner(inputs: Tensor[]): Tensor {
+      return this.layer.apply(inputs.length === 1 ? inputs[0] : inputs, this.#kwargs);
+    }
+
+    override build(inputShape: unknown): void {
+      if (!this.layer.built) {
+        this.layer.build(inputShape);
+        this.layer.built = true;
+      }
+      super.build(inputShape);
+    }
+
+    call(inputs: Inputs, kwargs: { training?: boolean } = {}): Tensor {
+      const [hidden, ...rest] = Array.isArray(inputs) ? inputs : [inputs];
+      this.#kwargs = kwargs;
+      if (!kwargs.training) return this.#inner([hidden, ...rest]);
+      const wrapper = this.#wrapper;
+      if (wrapper === undefined) wrongType("scheduler", "a RandomLTDScheduler before training", undefined);
+      const named = Object.fromEntries(this.#names.map((name, i) => [name, rest[i]]));
+      return tidy(() => wrapper.forward(hidden, named));
+    }
+
+    computeOutputShape(inputShape: unknown): unknown {
+      const several = Array.isArray(inputShape) && Array.isArray(inputShape[0]);
+      return several ? inputShape[0] : inputShape;
+    }
+
+    // The weights are the wrapped layer's, as in TF.js's own wrappers (its src/layers/wrappers.ts). Its base class
+    // asks for them before the constructor has set `layer`.
+    get trainable(): boolean {
+      return this.layer?.trainable ?? true;
+    }
+
+    set trainable(value: boolean) {
+      if (this.layer) this.layer.trainable = value;
+    }
+
+    get trainableWeights(): unknown[] {
+      return this.layer?.trainableWeights ?? [];
+    }
+
+    get nonTrainableWeights(): unknown[] {
+      return this.layer?.nonTrainableWeights ?? [];
+    }
+
+    getWeights(trainableOnly?: boolean): Tensor[] {
+      return this.layer.getWeights(trainableOnly);
+    }
+
+    setWeights(weights: Tensor[]): void {
+      this.layer.setWeights(weights);
+    }
+
+    override getConfig(): object {
+      const { ordinal, inputNames, maskMode, alongSequence, keepPrefix } = this.#args;
+      const layer = { className: this.layer.getClassName(), config: this.layer.getConfig() };
+      // TF.js turns every string of a saved model into camelCase, except what is called a name.
+      const name = JSON.stringify({ ordinal, inputNames, maskMode, alongSequence, keepPrefix });
+      return { ...super.getConfig(), layer, options: { name } };
+    }
+
+    static fromConfig(cls: new (args: object) => object, config: Saved): object {
+      const { layer, options, ...base } = config;
+      const [kind, make] = serialization.SerializationMap.getMap().classNameMap[layer.className];
+      return new cls({ ...base, ...JSON.parse(options.name), layer: make(kind, layer.config) });
+    }
+  };
+}
