@@ -5,7 +5,7 @@ import type { Geometry } from "./geometry.ts";
 /** The rows of a backend. All its tensors are new ones. */
 export interface RowKernels {
   /** `part` of `all`. */
-  gather(backend: object, all: TensorInfo, indices: TensorInfo, g: Geometry): TensorInfo;
+  gather(backend: object, all: TensorInfo, indices: TensorInfo, map: TensorInfo, g: Geometry): TensorInfo;
   /** `part` among `base`, or among zeros. */
   scatter(
     backend: object,
@@ -17,7 +17,12 @@ export interface RowKernels {
   ): TensorInfo;
   /** `base` with zeros in its retained rows. */
   zeroRows(backend: object, base: TensorInfo, indices: TensorInfo, map: TensorInfo, g: Geometry): TensorInfo;
-  /** `map` of `indices`. Missing where nothing reads a map: then `indices` are given in its place. */
+  /**
+   * What these kernels want to know of indices beside themselves, made once for all of them: int32, handed on as `map`.
+   * Missing where that is nothing; then `indices` are given in its place.
+   */
+  mapOf?(data: Int32Array, batch: number, kept: number, seq: number): { data: Int32Array; shape: number[] };
+  /** The same of indices that can't be read. */
   invert?(backend: object, indices: TensorInfo, seq: number): TensorInfo;
   /** The indices themselves, where they can be read at no cost. */
   read?(backend: object, indices: TensorInfo): Int32Array;

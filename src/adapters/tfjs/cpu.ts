@@ -31,7 +31,7 @@ function made(backend: object, values: Values, shape: number[], dtype: DataType)
 }
 
 export const cpuRows: RowKernels = {
-  gather(backend, all, indices, g) {
+  gather(backend, all, indices, _, g) {
     const out = zeros(all.dtype, sizeOf(g.partShape));
     gatherRows(span(out), span(valuesOf(backend, all)), valuesOf(backend, indices) as Int32Array, g);
     return made(backend, out, g.partShape, all.dtype);

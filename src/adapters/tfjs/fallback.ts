@@ -47,7 +47,7 @@ function choices(indices: Tensor, g: Geometry, other: (n: number) => Tensor, fir
 const rowsOf = (x: Tensor, g: Geometry) => reshape(x, [sizeOf(x.shape) / g.row, g.row]);
 
 export const fallbackRows: RowKernels = {
-  gather: (_, all, indices, g) =>
+  gather: (_, all, indices, _map, g) =>
     tidy(() => {
       const at = reshape(sources(indices as Tensor, g), [g.batch * g.groups * g.kept]);
       return reshape(gather(rowsOf(all as Tensor, g), at, 0), g.partShape);

@@ -7,7 +7,7 @@ import type { NamedAttrMap } from "@tensorflow/tfjs-core";
  *   all       [B,G,S,row], or [S,B,row] where not `batchFirst`
  *   part      [B,G,K,row], or [K,B,row]
  *   indices   int32 [B,K], ascending and distinct
- *   map       int32 [B,S]: for each position its place among the K, or -1
+ *   map       int32, what a backend's `mapOf` makes of the indices
  */
 export interface Geometry {
   /** B, rows of the batch. */

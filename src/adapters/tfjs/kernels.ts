@@ -28,7 +28,7 @@ export function rowsOn(backendName: string): RowKernels {
   return known[backendName] ?? fallbackRows;
 }
 
-/** Retained positions as tensors: int32 `[B,K]` and `[B,S]`, the second only where the backend wants it. */
+/** Retained positions as tensors: int32 `[B,K]`, and what the backend's `mapOf` makes of them. */
 export interface Positions {
   readonly indices: Tensor;
   readonly map: Tensor;
@@ -51,14 +51,14 @@ const scattered: Kernel = (rows, backend, { base, part, indices, map }, attrs) =
  * retained rows replaced: one pass over [B,S,C], where the sum of gather's and scatter's own gradients takes three.
  */
 const KERNELS: Record<string, Kernel> = {
-  RandomLTDGather: (rows, backend, { all, indices }, attrs) =>
-    rows.gather(backend, all, indices, geometryOf(attrs)),
+  RandomLTDGather: (rows, backend, { all, indices, map }, attrs) =>
+    rows.gather(backend, all, indices, map, geometryOf(attrs)),
   RandomLTDScatterZeros: scattered,
   RandomLTDScatter: scattered,
   RandomLTDZeroRows: (rows, backend, { base, indices, map }, attrs) =>
     rows.zeroRows(backend, base, indices, map, geometryOf(attrs)),
-  RandomLTDSplit: (rows, backend, { all, indices }, attrs) => [
-    rows.gather(backend, all, indices, geometryOf(attrs)),
+  RandomLTDSplit: (rows, backend, { all, indices, map }, attrs) => [
+    rows.gather(backend, all, indices, map, geometryOf(attrs)),
     aliasOf(backend, all),
   ],
   RandomLTDMerge: scattered,
@@ -149,7 +149,7 @@ export function merge(base: Tensor, part: Tensor, at: Positions, g: Geometry): T
   return run("RandomLTDMerge", { base, part, ...at }, attrsOf(g));
 }
 
-/** The map of indices: `rowsOn(...).invert` says whether there is one. */
+/** The map of indices that can't be read. */
 export function invert(indices: Tensor, seq: number): Tensor {
   return run("RandomLTDInvert", { indices }, { seq });
 }

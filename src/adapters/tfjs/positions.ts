@@ -3,21 +3,13 @@ import { backend, getBackend, type Tensor, tensor } from "@tensorflow/tfjs-core"
 import { wrongType, wrongValue } from "../../check.ts";
 import { checkIndices } from "../../indices.ts";
 import type { CPUTensor } from "../../tensor.ts";
+import type { RowKernels } from "./backend.ts";
 import { checkAlive, isTensor } from "./check.ts";
 import { invert, type Positions, rowsOn } from "./kernels.ts";
 
 /** Positions, and what frees what was made of them. */
 export interface MadePositions extends Positions {
   dispose(): void;
-}
-
-/** For each of S positions its place among the K, or -1. */
-function mapOf(data: Int32Array, batch: number, kept: number, seq: number): Int32Array {
-  const map = new Int32Array(batch * seq).fill(-1);
-  for (let b = 0; b < batch; b++) {
-    for (let k = 0; k < kept; k++) map[b * seq + data[b * kept + k]] = k;
-  }
-  return map;
 }
 
 /**
@@ -45,23 +37,24 @@ export function positionsOf(
     const [rowsOfBatch, kept] = checked.shape;
     // A copy: the cpu backend would keep the caller's array itself.
     const indices = tensor(checked.data.slice(), [rowsOfBatch, kept], "int32");
-    const map = rows.invert
-      ? tensor(mapOf(checked.data, rowsOfBatch, kept, seq), [rowsOfBatch, seq], "int32")
-      : indices;
-    return made(indices, map, true);
+    return made(indices, mapOf(rows, indices, checked.data, seq), true);
   }
   const indices = checkAlive(name, sortedIndices);
   if (indices.dtype !== "int32") wrongType(name, "dtype int32", indices);
   const [b, kept] = indices.shape;
   const fits = indices.shape.length === 2 && kept >= 1 && kept <= seq && (batch ?? b) === b;
   if (!fits) wrongValue(name, `int32 [${batch ?? "B"},K] with K from 1 to ${seq}`, indices);
-  // A tensor that lies elsewhere comes to this backend by being read.
   const data = rows.read?.(backend(), indices);
-  if (data !== undefined) {
-    const readable: CPUTensor = { data, shape: indices.shape, dtype: "int32" };
-    checkIndices(name, readable, readable, b, seq, [2]);
-  }
-  return made(indices, rows.invert ? invert(indices, seq) : indices, false);
+  if (data === undefined) return made(indices, rows.invert ? invert(indices, seq) : indices, false);
+  const readable: CPUTensor = { data, shape: indices.shape, dtype: "int32" };
+  checkIndices(name, readable, readable, b, seq, [2]);
+  return made(indices, mapOf(rows, indices, data, seq), false);
+}
+
+function mapOf(rows: RowKernels, indices: Tensor, data: Int32Array, seq: number): Tensor {
+  const [batch, kept] = indices.shape;
+  const map = rows.mapOf?.(data, batch, kept, seq);
+  return map ? tensor(map.data, map.shape, "int32") : indices;
 }
 
 function made(indices: Tensor, map: Tensor, own: boolean): MadePositions {

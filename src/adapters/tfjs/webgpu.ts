@@ -144,7 +144,16 @@ fn main(index : i32) {
 }`;
 
 export const webgpuRows: RowKernels = {
-  gather: (backend, all, idx, g) => run(backend, "gather", { src: all, idx }, g.partShape, all.dtype, g),
+  /** For each of S positions its place among the K, or -1. */
+  mapOf(data, batch, kept, seq) {
+    const map = new Int32Array(batch * seq).fill(-1);
+    for (let b = 0; b < batch; b++) {
+      for (let k = 0; k < kept; k++) map[b * seq + data[b * kept + k]] = k;
+    }
+    return { data: map, shape: [batch, seq] };
+  },
+
+  gather: (backend, all, idx, _, g) => run(backend, "gather", { src: all, idx }, g.partShape, all.dtype, g),
 
   scatter(backend, base, part, _, places, g) {
     const kind = base ? "scatter" : "scatterZeros";
