@@ -22,6 +22,18 @@ import { BACKENDS, reason, tf, use } from "./tfjs/backends.ts";
 
 const { GatherTokens, ScatterTokens, tfjsOps } = await import("../../src/adapters/tfjs.ts");
 
+const kernelsOf = (backend: string) =>
+  tf.getKernelsForBackend(backend).filter((kernel: any) => kernel.kernelName.startsWith("RandomLTD")).length;
+const onImport = kernelsOf("cpu");
+
+test("kernels are registered at the first use, not by the import", async () => {
+  expect(onImport).toBe(0);
+  await use("cpu");
+  const i = tf.tensor([0], [1, 1], "int32");
+  for (const t of [GatherTokens.forward(i, i), i]) t.dispose();
+  expect(kernelsOf("cpu")).toBe(7);
+});
+
 const DTYPES = ["float32", "int32", "bool"] as const;
 type DType = (typeof DTYPES)[number];
 const arrayOf = (dtype: DType) => ARRAYS[dtype === "bool" ? "uint8" : dtype];
@@ -198,4 +210,20 @@ test("TF.js's own gather with batchDims is wrong on wasm beyond one row; ours is
   const wasm = await both("wasm");
   expect(wasm.theirs).not.toEqual(expected);
   expect(wasm.ours).toEqual(expected);
+});
+
+test("TF.js's own tensorScatterUpdate writes into its input on cpu; ours doesn't", async () => {
+  await use("cpu");
+  const indices = indexTensor([1, 2], 4, "random", 3);
+  const pairs = tf.tensor(
+    [...indices.data].flatMap((s) => [0, s]),
+    [1, 2, 2],
+    "int32",
+  );
+  const [ours, theirs, part] = [tf.zeros([1, 4, 3]), tf.zeros([1, 4, 3]), tf.ones([1, 2, 3])];
+  ScatterTokens.forward(ours, part, indices);
+  tf.tensorScatterUpdate(theirs, pairs, part);
+  const sum = async (t: any) => (await tf.sum(t).data())[0];
+  expect(await sum(ours)).toBe(0);
+  expect(await sum(theirs)).toBe(6);
 });
