@@ -36,7 +36,8 @@ export function round(random: () => number, longest: number): CPUTensor[] {
     [batchSize, seqLength],
   );
   const gpt = gptSampleTokens({ ...call, attnMask });
-  const bert = bertSampleTokens({ ...call, paddingMask, attnMask });
+  const keepPrefix = random() % (kept + 1);
+  const bert = bertSampleTokens({ ...call, keepPrefix, paddingMask, attnMask });
   const indices = layerOf(bert.sampledIndices, layers - 1);
 
   const hidden = floats(seqLength);
