@@ -3,6 +3,7 @@
 //   node scripts/build.js && node bench/gpu.js --software    on SwiftShader, where there is none
 // --by timestamps (the default; wall time where the device has none) | wall | cpu: processor time of this process,
 // which on a software device is the work itself, whatever else the machine does. --rounds N, --most N: the largest B*K.
+// --bytes 64,1024: rows. Words after them choose the lines that have one, as in `bench/gpu.js mask steps`.
 
 import { parseArgs } from "node:util";
 import {
@@ -22,7 +23,7 @@ import { loadSwiftShader } from "../scripts/swiftshader.js";
 import { rival } from "./gpu-rivals.js";
 import { compare, timer } from "./gpu-timer.js";
 
-const { values: flags } = parseArgs({
+const { values: flags, positionals } = parseArgs({
   options: {
     software: { type: "boolean", default: false },
     by: { type: "string", default: "timestamps" },
@@ -30,8 +31,10 @@ const { values: flags } = parseArgs({
     most: { type: "string", default: "1048576" },
     bytes: { type: "string", default: "64,256,1024,4096" },
   },
+  allowPositionals: true,
 });
 const rounds = Number(flags.rounds);
+const wanted = (name) => positionals.length === 0 || positionals.some((word) => name.includes(word));
 
 if (flags.software) loadSwiftShader();
 const { create } = await import("webgpu");
@@ -141,6 +144,7 @@ async function rows(rowBytes, count) {
   first.gather = cases.gather.naive;
   const lines = [];
   for (const [name, { ours, naive, moved }] of Object.entries(cases)) {
+    if (!wanted(name)) continue;
     const found = await compare(clock, { ours, ...copies(moved), naive }, rounds);
     lines.push([name, `${rowBytes} B`, count, ...figures(found, moved * rowBytes)]);
   }
@@ -175,6 +179,7 @@ async function masks(seq) {
     ["mask gather", (encoder) => maskGather(mask, indices, { out, encoder }), "maskGather"],
     ["mask slice", (encoder) => maskSlice(mask, kept, { out, encoder }), "maskSlice"],
   ]) {
+    if (!wanted(name)) continue;
     const naive = rival(device, first, buffers, numbers);
     const found = await compare(clock, { ours, ...copies, naive }, rounds);
     lines.push([name, `${seq} -> ${kept}`, kept, ...figures(found, kept * kept * 4)]);
@@ -266,6 +271,8 @@ lines.push(...(await masks(1024)), ...(await masks(2048)));
 console.log(
   table(["", "row", "B*K", "ms", "GB/s", "/ vec4 copy", "/ copyBufferToBuffer", "naive / ours"], lines),
 );
-const [title, stepLines] = await steps();
-console.log(`\n${title}\n\n${table(["a step of 12 layers", "ms", "/ alone"], stepLines)}`);
+if (wanted("steps")) {
+  const [title, stepLines] = await steps();
+  console.log(`\n${title}\n\n${table(["a step of 12 layers", "ms", "/ alone"], stepLines)}`);
+}
 process.exit(0);

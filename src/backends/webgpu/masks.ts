@@ -27,7 +27,7 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
     for (const dst of rowWindows(layers * batch * heads * outQuery, outRow, call.budget)) {
       for (const src of rowWindows(maskBatch * heads * query, maskRow, call.budget)) {
         call.dispatch({
-          kernel: even ? "maskGather" : "maskGatherOdd",
+          kernel: elementBytes === 4 ? "maskGather" : even ? "maskGatherSmall" : "maskGatherOdd",
           variant: { unitBytes: 4, elementBytes },
           operands: [
             { name: "dst", buffer: out.buffer, ...windowBytes(out.byteOffset, outRow, dst, whole(outRow)) },
