@@ -15,7 +15,8 @@ import {
   toGPU,
 } from "../../src/index.ts";
 import { random } from "./check.ts";
-import { dawn, type HeardDevice, hear, openDevice, whyNoDawn } from "./dawn.ts";
+import { dawn, openDevice, whyNoDawn } from "./dawn.ts";
+import { type HeardDevice, hear } from "./hear.ts";
 
 const reason = whyNoDawn();
 const WRONG = [undefined, null, 1, "x", {}, [], () => {}, Symbol("s")];

@@ -15,7 +15,8 @@ import {
 } from "../../src/index.ts";
 import { bytesOf, expectBytes, indexTensor } from "../suites/data.ts";
 import { random } from "./check.ts";
-import { type HeardDevice, openDevice, whyNoDawn } from "./dawn.ts";
+import { openDevice, whyNoDawn } from "./dawn.ts";
+import type { HeardDevice } from "./hear.ts";
 
 /** Counts what a device is asked for, from now on. */
 function counting(device: GPUDevice) {

@@ -7,8 +7,9 @@ import { bindable, columnCuts, rowWindows, spread, windowBytes } from "../../src
 import { GatherTokens, tensor, toCPU, toGPU } from "../../src/index.ts";
 import { bytesOf, expectBytes, indexTensor } from "../suites/data.ts";
 import { checkMasks, checkTokens, random } from "./check.ts";
-import { type HeardDevice, openDevice, whyNoDawn } from "./dawn.ts";
+import { openDevice, whyNoDawn } from "./dawn.ts";
 import { GPU_DTYPES } from "./harness.ts";
+import type { HeardDevice } from "./hear.ts";
 
 const GiB = 2 ** 30;
 const MiB = 2 ** 20;

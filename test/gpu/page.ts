@@ -1,0 +1,15 @@
+/** The suites of the operations on a page: bundled with page-vitest.ts in the place of Vitest. */
+import { requestGPUDevice } from "../../src/index.ts";
+import { masksSuite } from "../suites/masks.ts";
+import { tokensSuite } from "../suites/tokens.ts";
+import { gpuHarness } from "./harness.ts";
+import { hear } from "./hear.ts";
+import { type Outcome, runAll } from "./page-vitest.ts";
+
+const open = async () => hear(await requestGPUDevice());
+
+(globalThis as { runSuites?: () => Promise<Outcome[]> }).runSuites = () => {
+  tokensSuite(gpuHarness("Chromium", open));
+  masksSuite(gpuHarness("Chromium", open));
+  return runAll();
+};
