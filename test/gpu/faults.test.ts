@@ -188,6 +188,8 @@ describe.skipIf(reason)(`faults${reason ? ` (not here: ${reason})` : ""}`, () =>
     const first = pipelineOf(device, broken);
     expect((await device.popErrorScope())?.message).toMatch(/nothing/);
     await new Promise((done) => setTimeout(done, 50));
+    await expect(toCPU(x)).rejects.toThrow("   3    let a = nothing;");
+    expect((await toCPU(x)).shape).toEqual([1, 4, 3]);
     device.pushErrorScope("validation");
     expect(pipelineOf(device, broken)).not.toBe(first);
     expect((await device.popErrorScope())?.message).toMatch(/nothing/);

@@ -74,6 +74,15 @@ export class Call {
     return { name: "idx", buffer, start: byteOffset, end: byteOffset + bytes };
   }
 
+  /** Throws where rows can't be counted in 32 bits, or a binding does not hold one that can't be cut. */
+  checkRows(rows: number, rowBytes = 0): void {
+    const [most, mostBytes] = [2 ** 32 - 2, this.budget - 1024];
+    if (rows > most) wrongValue("shape", `at most ${most} rows of a tensor on a GPU`, rows);
+    if (rowBytes > mostBytes) {
+      wrongValue("shape", `at most ${mostBytes} bytes of a mask's row on this device`, rowBytes);
+    }
+  }
+
   /** Zeroed words, which this call alone uses. */
   zeroed(name: string, bytes: number): GPUBuffer {
     const buffer = scratch(this.state, name, bytes, this.recorded);
