@@ -16,8 +16,9 @@ import {
 } from "../../src/index.ts";
 import { bytesOf, expectBytes, indexTensor, randomBytes } from "../suites/data.ts";
 import { type Case, checkMasks, checkTokens, random } from "./check.ts";
-import { type HeardDevice, openDevice, whyNoDawn } from "./dawn.ts";
+import { openDevice, whyNoDawn } from "./dawn.ts";
 import { among, GPU_DTYPES, readAmong } from "./harness.ts";
+import type { HeardDevice } from "./hear.ts";
 
 const STORAGE = 0x80;
 const COPY = 0x4 | 0x8;

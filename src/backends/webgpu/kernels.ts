@@ -52,6 +52,7 @@ export function kernels(): Record<KernelName, Kernel> {
     slice: kernel(wgsl.slice, "slice", { src: 1, dst: 3 }),
     sliceBytes: kernel(wgsl.slice_bytes, "slice", { src: 1, dst: 3 }),
     maskGather: kernel(wgsl.mask_gather, "mask_gather", moved),
+    maskGatherSmall: kernel(wgsl.mask_gather_small, "mask_gather", moved),
     maskGatherOdd: kernel(wgsl.mask_gather_odd, "mask_gather", moved),
   };
   return all;
@@ -76,6 +77,7 @@ export type KernelName =
   | "slice"
   | "sliceBytes"
   | "maskGather"
+  | "maskGatherSmall"
   | "maskGatherOdd";
 
 /** The whole source of a variant: a file of gpu/ with a line or a name changed. */

@@ -24,10 +24,11 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
     const [outRow, maskRow] = [kept * elementBytes, seq * elementBytes];
     const even = outRow % 4 === 0;
     const words = outRow / 4;
+    call.checkRows(Math.max(layers * batch * heads * outQuery, maskBatch * heads * query), maskRow);
     for (const dst of rowWindows(layers * batch * heads * outQuery, outRow, call.budget)) {
       for (const src of rowWindows(maskBatch * heads * query, maskRow, call.budget)) {
         call.dispatch({
-          kernel: even ? "maskGather" : "maskGatherOdd",
+          kernel: elementBytes === 4 ? "maskGather" : even ? "maskGatherSmall" : "maskGatherOdd",
           variant: { unitBytes: 4, elementBytes },
           operands: [
             { name: "dst", buffer: out.buffer, ...windowBytes(out.byteOffset, outRow, dst, whole(outRow)) },
@@ -74,6 +75,7 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
     const [outRow, maskRow] = [kept * elementBytes, seq * elementBytes];
     const unit = unitBytes([outRow, maskRow, out.byteOffset, mask.byteOffset]);
     const lanes = unit === 0 ? 1 : outRow / unit;
+    call.checkRows(maskBatch * heads * query, maskRow);
     for (const dst of rowWindows(maskBatch * heads * outQuery, outRow, call.budget)) {
       for (const src of rowWindows(maskBatch * heads * query, maskRow, call.budget)) {
         call.dispatch({

@@ -2,6 +2,8 @@
 
 const pipelines: WeakMap<GPUDevice, Map<string, GPUComputePipeline>> = /* @__PURE__ */ new WeakMap();
 
+const failures: WeakMap<GPUDevice, string> = /* @__PURE__ */ new WeakMap();
+
 /** One entry point of a whole shader. */
 export interface Program {
   readonly code: string;
@@ -17,8 +19,12 @@ export function pipelineOf(device: GPUDevice, program: Program): GPUComputePipel
     const module = device.createShaderModule({ code: program.code });
     pipeline = device.createComputePipeline(descriptor(module, program));
     compiled.set(key, pipeline);
-    // A failure is the device's to report, as any other; it is only not kept.
-    void failure(module, program).then((message) => message && compiled.delete(key));
+    // A failure is the device's to report, as any other. It is not kept, and its source is shown where one waits next.
+    void failure(module, program).then((message) => {
+      if (message === undefined) return;
+      compiled.delete(key);
+      failures.set(device, message);
+    });
   }
   return pipeline;
 }
@@ -46,6 +52,13 @@ export async function compileAhead(device: GPUDevice, programs: readonly Program
     compiled.set(keyOf(program), pipeline as GPUComputePipeline);
   };
   await Promise.all(programs.map(compile));
+}
+
+/** Throws, once, where a shader that was compiled at its first use did not compile. */
+export function checkCompiled(device: GPUDevice): void {
+  const message = failures.get(device);
+  failures.delete(device);
+  if (message !== undefined) throw new Error(message);
 }
 
 function compiledFor(device: GPUDevice): Map<string, GPUComputePipeline> {

@@ -69,6 +69,7 @@ function eachWindow(
   maxRows: number | undefined,
   visit: (dst: Window, columns: Columns) => void,
 ): void {
+  call.checkRows(rows);
   for (const columns of columnCuts(rowBytes, call.budget)) {
     const whole = columns.bytes === rowBytes;
     for (const dst of rowWindows(rows, rowBytes, call.budget, whole ? maxRows : 1)) visit(dst, columns);
@@ -197,6 +198,7 @@ export const webgpuTokens: TokenOperations<GPUTensor> = {
     const unit = unitBytes(g.rowBytes, [x, out]);
     eachWindow(call, g.batch * g.kept, g.rowBytes, undefined, (dst, columns) => {
       const lanes = unit === 0 ? 1 : columns.bytes / unit;
+      call.checkRows(g.batch * g.seq);
       for (const src of sourceWindows(call, g.batch * g.seq, g.rowBytes, columns)) {
         call.dispatch({
           kernel: unit === 0 ? "gatherBytes" : "gather",
