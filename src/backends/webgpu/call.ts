@@ -74,7 +74,10 @@ export class Call {
     return { name: "idx", buffer, start: byteOffset, end: byteOffset + bytes };
   }
 
-  /** Throws where rows can't be counted in 32 bits, or a binding does not hold one that can't be cut. */
+  /**
+   * Throws where rows can't be counted in 32 bits, or a binding does not hold one that can't be cut. Before anything is
+   * recorded: an encoder is left as it was.
+   */
   checkRows(rows: number, rowBytes = 0): void {
     const [most, mostBytes] = [2 ** 32 - 2, this.budget - 1024];
     if (rows > most) wrongValue("shape", `at most ${most} rows of a tensor on a GPU`, rows);
