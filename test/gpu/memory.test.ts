@@ -76,10 +76,12 @@ describe.skipIf(reason)(`where tensors lie${reason ? ` (not here: ${reason})` : 
   });
 
   test.each([
-    ["far apart", 4096],
-    ["at the next 256 bytes", 256],
-    ["side by side", 4],
-  ])("one buffer for every tensor of a call, %s", async (_name, alignment) => {
+    ["far apart", [4096, 4096]],
+    ["at the next 256 bytes", [256, 256]],
+    ["side by side", [4, 4]],
+    ["inputs side by side, results apart", [4, 4096]],
+    ["inputs apart, results side by side", [4096, 4]],
+  ] as const)("one buffer for every tensor of a call, %s", async (_name, [inputs, results]) => {
     for (const [dtype, channels] of [
       ["float32", 64],
       ["float32", 3],
@@ -87,14 +89,15 @@ describe.skipIf(reason)(`where tensors lie${reason ? ` (not here: ${reason})` : 
     ] as const) {
       const [batch, seq, kept] = [2, 11, 4];
       const parts = [
-        random(dtype, [batch, seq, channels], 1), // allActivations
+        random(dtype, [batch, seq, channels], 1), // allActivations, also scattered into
         random(dtype, [batch, kept, channels], 2), // layerActivations
         random(dtype, [batch, seq, channels], 3), // out of a scatter
         random(dtype, [batch, kept, channels], 4), // out of a gather
         indexTensor([batch, kept], seq, "random", 5),
       ];
       let end = 0;
-      const places = parts.map((t) => {
+      const places = parts.map((t, i) => {
+        const alignment = i === 2 || i === 3 ? results : inputs;
         const place = Math.ceil(end / alignment) * alignment;
         end = place + t.data.byteLength;
         return place;
