@@ -42,7 +42,7 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
           params: (shift) => [
             dst.rows,
             Math.floor(words),
-            even ? call.tile(words) : 0,
+            even ? call.tile(words, dst.rows) : 0,
             seq,
             kept,
             query,
@@ -96,7 +96,7 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
             return sliceParams(
               dst.rows,
               row,
-              call.tile(lanes),
+              call.tile(lanes, dst.rows),
               outQuery,
               query,
               pitch,

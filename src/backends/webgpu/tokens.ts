@@ -41,7 +41,7 @@ function rowParams(
   return [
     rows,
     columns.bytes / unit,
-    call.tile(lanes),
+    call.tile(lanes, rows),
     seq,
     ...(batchFirst ? [kept, kept, 1, seq, 0, 1] : [batch, 1, kept, 0, 1, batch]),
     dst.first,
