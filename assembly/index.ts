@@ -8,8 +8,8 @@ import { emit, select } from "./select";
 export { ensure } from "./memory";
 export { setSeed } from "./philox";
 export { begin, classify, clear, emit, mark, select, settleClasses } from "./select";
-export { gatherRows, scatterRows } from "./rows";
-export { firstOffPattern, packRows, planColumns, sliceRows } from "./mask";
+export { moveRows } from "./rows";
+export { firstOffPattern, packRows, planColumns } from "./mask";
 
 /** Where the host puts data in and takes data out: STAGE bytes each, and 64 that may be overwritten. */
 export function inAddress(): usize {

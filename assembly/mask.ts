@@ -47,18 +47,11 @@ export function packRows(
 ): void {
   const end = plan + <usize>entries * 32;
   for (let i = 0; i < n; ++i) {
-    const row = from + (list ? load<u32>(list + <usize>i * 4) - base : i) * stride;
+    const row = from + <usize>(list ? load<u32>(list + <usize>i * 4) - base : i) * stride;
     for (let entry = plan; entry < end; entry += 32) {
       v128.store(to, i8x16.swizzle(v128.load(row + load<u32>(entry, 16)), v128.load(entry)));
       to += load<u32>(entry, 20);
     }
-  }
-}
-
-/** to u8 [n][bytes] = the first bytes of rows of from u8 [n][stride]; up to 15 bytes past the end are overwritten. */
-export function sliceRows(to: usize, from: usize, stride: usize, n: i32, bytes: usize): void {
-  for (let i = 0; i < n; ++i, to += bytes, from += stride) {
-    for (let at: usize = 0; at < bytes; at += 16) v128.store(to + at, v128.load(from + at));
   }
 }
 

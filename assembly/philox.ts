@@ -162,23 +162,12 @@ export function generate<Fate>(
  * j, so that bits come in the order in which keys lie.
  */
 @inline
-function inWindow16(keys: usize, from: v128, width: v128): u64 {
+export function inWindow(keys: usize, from: v128, width: v128): u64 {
   const w0 = atMost(i32x4.sub(v128.load(keys), from), width);
   const w1 = atMost(i32x4.sub(v128.load(keys, 16), from), width);
   const w2 = atMost(i32x4.sub(v128.load(keys, 32), from), width);
   const w3 = atMost(i32x4.sub(v128.load(keys, 48), from), width);
   return <u32>i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(w0, w1), i16x8.narrow_i32x4_s(w2, w3)));
-}
-
-/** The same of 64 keys. */
-@inline
-export function inWindow(keys: usize, from: v128, width: v128): u64 {
-  return (
-    inWindow16(keys, from, width) |
-    (inWindow16(keys + 64, from, width) << 16) |
-    (inWindow16(keys + 128, from, width) << 32) |
-    (inWindow16(keys + 192, from, width) << 48)
-  );
 }
 
 /** The token whose key is the `i`-th in memory. */

@@ -22,12 +22,11 @@ function copyRow(to: usize, from: usize, bytes: usize): void {
   }
 }
 
-/** to u8 [n][bytes] = rows of from u8 [][bytes]. */
-export function gatherRows(to: usize, from: usize, list: usize, n: i32, bytes: usize): void {
-  for (let i = 0; i < n; ++i, to += bytes) copyRow(to, from + <usize>load<u32>(list + <usize>i * 4) * bytes, bytes);
-}
-
-/** Rows of to u8 [][bytes] = from u8 [n][bytes]. */
-export function scatterRows(to: usize, from: usize, list: usize, n: i32, bytes: usize): void {
-  for (let i = 0; i < n; ++i, from += bytes) copyRow(to + <usize>load<u32>(list + <usize>i * 4) * bytes, from, bytes);
+/** to u8 [n][bytes] = rows of from u8 [][bytes]; or, with `scatter`, rows of to u8 [][bytes] = from u8 [n][bytes]. */
+export function moveRows(to: usize, from: usize, list: usize, n: i32, bytes: usize, scatter: bool): void {
+  for (let i = 0; i < n; ++i) {
+    const row = <usize>load<u32>(list + <usize>i * 4) * bytes;
+    const place = <usize>i * bytes;
+    copyRow(to + (scatter ? row : place), from + (scatter ? place : row), bytes);
+  }
 }

@@ -3,7 +3,7 @@
 //   node scripts/build.js          all of it
 //   node scripts/build.js --core   the core and the shaders alone, which is what the tests need
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import * as asc from "assemblyscript/asc";
 import { build } from "esbuild";
@@ -11,15 +11,13 @@ import { build } from "esbuild";
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
 const { error, stderr } = await asc.main(["--config", "asconfig.json", "--target", "release"]);
-if (error) {
-  process.stderr.write(stderr.toString());
-  process.exit(1);
-}
+process.stderr.write(stderr.toString()); // warnings too
+if (error) process.exit(1);
 const bytes = readFileSync("build/core.wasm");
 writeFileSync(
   "src/wasm/core-bytes.ts",
-  `/** The WASM core, ${bytes.length} bytes, in base64. Made by scripts/build.js from assembly/. */\n` +
-    `export const coreBase64: string = "${bytes.toString("base64")}";\n`,
+  `/** The WASM core, ${bytes.length} bytes, in hexadecimal. Made by scripts/build.js from assembly/. */\n` +
+    `export const coreHex: string = "${bytes.toString("hex")}";\n`,
 );
 
 /** A shader without its comments, indents and empty lines: a third of the bytes, and still a line for each line. */
@@ -41,11 +39,11 @@ writeFileSync(
       .join(""),
 );
 
-if (!process.argv.includes("--core")) {
-  rmSync("dist", { recursive: true, force: true });
+/** Bundles the package's entries into `outdir`, with what `coreModule` is. */
+async function bundle(outdir, plugins) {
   await build({
     entryPoints: { index: "src/index.ts" },
-    outdir: "dist",
+    outdir,
     bundle: true,
     splitting: true,
     format: "esm",
@@ -55,7 +53,30 @@ if (!process.argv.includes("--core")) {
     sourcesContent: false,
     chunkNames: "shared-[hash]",
     logLevel: "warning",
+    plugins,
   });
+}
+
+/** Takes the core from a static import of `specifier` instead of from bytes in the bundle. */
+function staticCore(specifier) {
+  return {
+    name: "static-core",
+    setup(esbuild) {
+      esbuild.onResolve({ filter: /^\.\/module\.ts$/ }, ({ resolveDir }) => ({
+        path: `${resolveDir}/module-static.ts`,
+      }));
+      esbuild.onResolve({ filter: /^core\.wasm$/ }, () => ({ path: specifier, external: true }));
+    },
+  };
+}
+
+if (!process.argv.includes("--core")) {
+  rmSync("dist", { recursive: true, force: true });
+  await bundle("dist", []);
+  await bundle("dist/workerd", [staticCore("../core.wasm")]);
+  await bundle("dist/edge-light", [staticCore("../core.wasm?module")]);
+  copyFileSync("build/core.wasm", "dist/core.wasm");
+  writeFileSync("dist/core.wasm.d.ts", "declare const core: WebAssembly.Module;\nexport default core;\n");
   const { status } = spawnSync(
     process.execPath,
     ["node_modules/typescript/bin/tsc", "--noEmit", "false", "--emitDeclarationOnly"],

@@ -13,6 +13,38 @@ export {
   toGPU,
 } from "./backends/webgpu/tensors.ts";
 export { type MaskOptions, maskGather, maskSlice } from "./masks.ts";
+export { addRandomLTDStateDict, removeRandomLTDStateDict, type StateDict } from "./routing/checkpoints.ts";
+export {
+  type DataEfficiencyConfig,
+  type DisabledRandomLTD,
+  parseDataEfficiencyConfig,
+} from "./routing/config.ts";
+export { type ConvertOptions, convertToRandomLTD } from "./routing/convert.ts";
+export { RandomLayerTokenDrop, type RandomLayerTokenDropOptions } from "./routing/layer.ts";
+export type {
+  BackwardOptions,
+  ForwardOptions,
+  Kwargs,
+  Layer,
+  LayerFunction,
+  LayerObject,
+  LayerOutput,
+} from "./routing/layer-types.ts";
+export { LayerTokenLRSchedule, type LayerTokenLRScheduleOptions } from "./routing/lr.ts";
+export type {
+  CheckedRandomLTDConfig,
+  LayerTokenLRConfig,
+  RandomLTDConfig,
+  RandomLTDScheduleConfig,
+} from "./routing/random-ltd-config.ts";
+export {
+  RandomLTDScheduler,
+  type RandomLTDSchedulerOptions,
+  type RandomLTDState,
+} from "./routing/scheduler.ts";
+export { LayerStack } from "./routing/stack.ts";
+export { tensorOps } from "./routing/tensor-ops.ts";
+export type { AlongSequence, TokenOps, TokensAt, TokensAtOptions } from "./routing/token-ops.ts";
 export {
   bertSampleTokens,
   type GPTSampleOptions,
@@ -41,3 +73,4 @@ export {
   ScatterTokens,
   type TokenOptions,
 } from "./tokens.ts";
+export { setCoreModule } from "./wasm/core.ts";

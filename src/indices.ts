@@ -2,6 +2,7 @@ import { wrongType, wrongValue } from "./check.ts";
 import {
   checkCPUTensor,
   checkDType,
+  checkSameShape,
   checkTensor,
   isGPUTensor,
   overlap,
@@ -95,9 +96,7 @@ export function resultTensor(
 
 /** Throws unless a tensor that is to be written has this shape, and on the GPU lies on whole words. */
 export function checkResultShape(name: string, t: Tensor, shape: readonly number[]): void {
-  if (t.shape.length !== shape.length || t.shape.some((length, i) => length !== shape[i])) {
-    wrongValue(name, `shape [${shape}]`, t);
-  }
+  checkSameShape(name, t, shape);
   if (isGPUTensor(t) && t.byteOffset % 4 !== 0) {
     wrongValue(name, "a byteOffset that is a multiple of 4 where it is written", t.byteOffset);
   }

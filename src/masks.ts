@@ -71,7 +71,7 @@ export function checkSliceable(name: string, mask: CPUTensor, g: MaskGeometry): 
   wrongValue(
     name,
     'entries that depend only on the sign of j - i, alike in all rows and heads, with maskMode "slice" ' +
-      '(maskMode "gather" is right for every mask; "slice-unchecked" takes the corner regardless)',
+      '("gather" is right for every mask, "slice-unchecked" takes the corner regardless)',
     mask,
     `another entry at [${Math.floor(bh / g.heads)},${bh % g.heads},${i},${j}]`,
   );

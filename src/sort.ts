@@ -1,4 +1,4 @@
-import { samplingBackend } from "./backends/cpu.ts";
+import { sortingBackend } from "./backends/cpu.ts";
 import { checkInteger, wrongValue } from "./check.ts";
 import { type CPUTensor, checkCPUTensor, checkDType } from "./tensor.ts";
 
@@ -22,7 +22,7 @@ export function tokenSort(indices: CPUTensor, seqLength: number): CPUTensor<Int3
   checkInteger("seqLength", seqLength, kept, 0x7fffffff);
   const positions = t.data as Int32Array;
   const data = new Int32Array(positions.length);
-  const at = samplingBackend().sort(data, positions, positions.length / kept, kept, seqLength);
+  const at = sortingBackend().sort(data, positions, positions.length / kept, kept, seqLength);
   if (at >= 0) {
     const got = `${positions[at]} in row ${Math.floor(at / kept)}`;
     wrongValue("indices", `distinct positions from 0 to ${seqLength - 1} in each row`, t, got);

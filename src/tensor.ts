@@ -28,32 +28,22 @@ export interface GPUTensor {
 /** A tensor in either memory. Operations run, and answer, where it lives. */
 export type Tensor = CPUTensor | GPUTensor;
 
-const ELEMENT_BYTES: Readonly<Record<DType, number>> = {
-  float32: 4,
-  float16: 2,
-  bfloat16: 2,
-  float64: 8,
-  int32: 4,
-  uint32: 4,
-  uint8: 1,
+/** What carries each dtype. Compared by name, which survives realms as `instanceof` does not. */
+const CARRIERS: Readonly<
+  Record<DType, { new (length: number): TensorData; name: string; BYTES_PER_ELEMENT: number }>
+> = {
+  float32: Float32Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  float64: Float64Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  uint8: Uint8Array,
 };
-
-/** The typed array, by its tag, that carries a dtype. Tags survive realms, which `instanceof` does not. */
-const CARRIER: Readonly<Record<DType, string>> = {
-  float32: "Float32Array",
-  float16: "Uint16Array",
-  bfloat16: "Uint16Array",
-  float64: "Float64Array",
-  int32: "Int32Array",
-  uint32: "Uint32Array",
-  uint8: "Uint8Array",
-};
-
-const DTYPES = /* @__PURE__ */ Object.keys(ELEMENT_BYTES);
 
 /** Bytes of one element of `dtype`. */
 export function elementBytes(dtype: DType): number {
-  return ELEMENT_BYTES[dtype];
+  return CARRIERS[dtype].BYTES_PER_ELEMENT;
 }
 
 /** Elements in `shape`. */
@@ -82,7 +72,10 @@ export function typedArrayTag(value: unknown): string | undefined {
  */
 export function tensor<D extends TensorData>(data: D, shape: readonly number[], dtype?: DType): CPUTensor<D> {
   const tag = typedArrayTag(data);
-  if (tag === undefined || (tag !== "Float16Array" && !Object.values(CARRIER).includes(tag))) {
+  if (
+    tag === undefined ||
+    (tag !== "Float16Array" && !Object.values(CARRIERS).some(({ name }) => name === tag))
+  ) {
     wrongType("data", "a typed array that carries a dtype", data, tag && `a ${tag}`);
   }
   if (dtype === undefined) {
@@ -105,11 +98,12 @@ export function checkShape(name: string, shape: unknown): asserts shape is reado
   for (const length of shape) checkInteger(name, length, 1, Number.MAX_SAFE_INTEGER);
 }
 
+function isDType(dtype: string): dtype is DType {
+  return Object.hasOwn(CARRIERS, dtype);
+}
+
 function fits(dtype: string, tag: string): boolean {
-  return (
-    (DTYPES.includes(dtype) && CARRIER[dtype as DType] === tag) ||
-    (dtype === "float16" && tag === "Float16Array")
-  );
+  return (isDType(dtype) && CARRIERS[dtype].name === tag) || (dtype === "float16" && tag === "Float16Array");
 }
 
 function isDetached(data: TensorData): boolean {
@@ -133,7 +127,7 @@ export function checkTensor(name: string, value: unknown): Tensor {
   const { data, shape, dtype, operations, buffer } = value as Partial<CPUTensor & GPUTensor>;
   const tag = typedArrayTag(data);
   if (tag === undefined && !(operations && buffer)) wrongType(name, "a tensor", value);
-  if (typeof dtype !== "string" || !DTYPES.includes(dtype)) wrongType(name, "a tensor with a dtype", value);
+  if (typeof dtype !== "string" || !isDType(dtype)) wrongType(name, "a tensor with a dtype", value);
   if (!Array.isArray(shape)) wrongType(name, "a tensor with a shape", value);
   if (tag === undefined) return value as GPUTensor;
   if (!fits(dtype, tag)) wrongType(name, `a tensor whose data carry ${dtype}`, value, `a ${tag}`);
@@ -167,18 +161,8 @@ export function checkSameShape(name: string, t: Tensor, shape: readonly number[]
 /** A new CPU tensor of zeros. */
 export function zeros(shape: readonly number[], dtype: DType): CPUTensor {
   const n = elementCount(shape);
-  return { data: new CONSTRUCTORS[dtype](n), shape, dtype };
+  return { data: new CARRIERS[dtype](n), shape, dtype };
 }
-
-const CONSTRUCTORS: Readonly<Record<DType, new (length: number) => TensorData>> = {
-  float32: Float32Array,
-  float16: Uint16Array,
-  bfloat16: Uint16Array,
-  float64: Float64Array,
-  int32: Int32Array,
-  uint32: Uint32Array,
-  uint8: Uint8Array,
-};
 
 /** The bytes of a CPU tensor. Moving bytes keeps every NaN's payload, which moving floats may not. */
 export function bytesOf(t: CPUTensor): Uint8Array {

@@ -24,13 +24,17 @@ export interface SampleRequest {
   readonly paddingMask: Uint8Array | undefined;
 }
 
-/** Drawing and sorting positions, on the CPU. */
+/** Drawing positions, on the CPU. */
 export interface SamplingBackend {
   /**
    * Fills `out`, [L,B,K], by sampling rule 1.
    * @returns The first row with more kept tokens than K, where `out` means nothing, or -1.
    */
   sample(out: Int32Array, request: SampleRequest): number;
+}
+
+/** Sorting positions, on the CPU. */
+export interface SortingBackend {
   /**
    * Puts each row of `rows x kept` distinct positions below `seqLength` into order.
    * @returns The first place in `positions` that is out of range or repeats one of its row, or -1.

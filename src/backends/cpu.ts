@@ -3,13 +3,15 @@
  */
 
 import type { CPUTensor } from "../tensor.ts";
-import { wasmAvailable } from "../wasm/core.ts";
-import type { CPUMaskOperations, SamplingBackend, TokenOperations } from "./backend.ts";
+import { whyNoWasm } from "../wasm/core.ts";
+import type { CPUMaskOperations, SamplingBackend, SortingBackend, TokenOperations } from "./backend.ts";
 import { referenceMasks } from "./reference/masks.ts";
 import { referenceSampling } from "./reference/sampling.ts";
+import { referenceSorting } from "./reference/sort.ts";
 import { referenceTokens } from "./reference/tokens.ts";
 import { wasmMasks } from "./wasm/masks.ts";
 import { wasmSampling } from "./wasm/sampling.ts";
+import { wasmSorting } from "./wasm/sort.ts";
 import { wasmTokens } from "./wasm/tokens.ts";
 
 /** The names of the CPU backends. */
@@ -19,14 +21,22 @@ let chosen: CPUBackendName | undefined;
 
 /**
  * Which CPU backend this runtime has: "wasm", or "reference" (the same bits, many times slower) where WebAssembly is
- * forbidden, as on a page whose Content-Security-Policy lacks `wasm-unsafe-eval`, or knows no SIMD.
+ * forbidden, as on a page whose Content-Security-Policy lacks `wasm-unsafe-eval`, or knows no SIMD. The first operation
+ * that falls back says so by `console.warn`.
  *
  * @example
  * if (cpuBackend() === "reference") console.warn("WebAssembly is not available here");
  */
 export function cpuBackend(): CPUBackendName {
-  chosen ??= wasmAvailable() ? "wasm" : "reference";
+  chosen ??= choose();
   return chosen;
+}
+
+function choose(): CPUBackendName {
+  const reason = whyNoWasm();
+  if (reason === undefined) return "wasm";
+  console.warn(`random-ltd runs without WebAssembly, many times slower: ${reason}`);
+  return "reference";
 }
 
 /** Sets the backend, for tests that run the same suite on each; undefined goes back to what the runtime has. */
@@ -34,9 +44,14 @@ export function useCPUBackend(name: CPUBackendName | undefined): void {
   chosen = name;
 }
 
-/** Sampling and sorting, where this runtime does them. */
+/** Sampling, where this runtime does it. */
 export function samplingBackend(): SamplingBackend {
   return cpuBackend() === "wasm" ? wasmSampling : referenceSampling;
+}
+
+/** Sorting, where this runtime does it. */
+export function sortingBackend(): SortingBackend {
+  return cpuBackend() === "wasm" ? wasmSorting : referenceSorting;
 }
 
 /** Masks, where this runtime does them. */

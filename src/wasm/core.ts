@@ -1,4 +1,5 @@
-import { coreBase64 } from "./core-bytes.ts";
+import { wrongType } from "../check.ts";
+import { coreModule } from "./module.ts";
 
 /** The exports of assembly/index.ts. Addresses and lengths are in bytes unless said otherwise. */
 export interface Core {
@@ -21,8 +22,7 @@ export interface Core {
   clear(seqLength: number): number;
   mark(positions: number, n: number): number;
 
-  gatherRows(to: number, from: number, list: number, n: number, bytes: number): void;
-  scatterRows(to: number, from: number, list: number, n: number, bytes: number): void;
+  moveRows(to: number, from: number, list: number, n: number, bytes: number, scatter: number): void;
 
   planColumns(columns: number, n: number, elementBytes: number, plan: number): number;
   packRows(
@@ -35,20 +35,40 @@ export interface Core {
     plan: number,
     entries: number,
   ): void;
-  sliceRows(to: number, from: number, stride: number, n: number, bytes: number): void;
   firstOffPattern(rows: number, bytes: number, n: number, pattern: number, elementBytes: number): number;
 }
 
 let instance: Core | undefined;
 let view: Uint8Array | undefined;
 
-/** The core, compiled at the first call. Synchronous: browsers allow that for a module this small. */
+/** The core, started at the first call. */
 export function core(): Core {
-  if (!instance) {
-    const bytes = Uint8Array.from(atob(coreBase64), (character) => character.charCodeAt(0));
-    instance = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Core;
-  }
+  instance ??= start(coreModule());
   return instance;
+}
+
+function start(module: WebAssembly.Module): Core {
+  return new WebAssembly.Instance(module).exports as unknown as Core;
+}
+
+/**
+ * Runs the core from a module of the caller's, for a runtime or bundler that this package's own ways of loading don't
+ * serve. It may be called at any time: the core keeps nothing between calls.
+ *
+ * @param module The file `random-ltd/core.wasm`, compiled.
+ * @throws TypeError where `module` is no WebAssembly.Module; WebAssembly.LinkError where it is another one.
+ * @example
+ * setCoreModule(await WebAssembly.compileStreaming(fetch("/assets/core.wasm")));
+ */
+export function setCoreModule(module: WebAssembly.Module): void {
+  if (Object.prototype.toString.call(module) !== "[object WebAssembly.Module]") {
+    wrongType("module", "a WebAssembly.Module", module);
+  }
+  const started = start(module);
+  if (typeof started.sampleRows !== "function") {
+    throw new WebAssembly.LinkError('"module" expected the core of random-ltd, got another module');
+  }
+  instance = started;
 }
 
 /** The core's memory as bytes. A later call that grows it detaches the view: ask anew. */
@@ -58,14 +78,14 @@ export function coreBytes(): Uint8Array {
   return view;
 }
 
-/** Whether this runtime lets the core be compiled. Anything but a refusal to compile is thrown on. */
-export function wasmAvailable(): boolean {
-  if (typeof WebAssembly !== "object") return false;
+/** Why this runtime can't run the core, or undefined where it can. Anything but a refusal to compile is thrown on. */
+export function whyNoWasm(): string | undefined {
+  if (typeof WebAssembly !== "object") return "there is no WebAssembly";
   try {
     core();
-    return true;
+    return undefined;
   } catch (error) {
-    if (error instanceof WebAssembly.CompileError || error instanceof EvalError) return false;
+    if (error instanceof WebAssembly.CompileError || error instanceof EvalError) return error.message;
     throw error;
   }
 }

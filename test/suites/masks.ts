@@ -143,6 +143,9 @@ const LARGE: readonly Partial<MaskCase>[] = [
       { dtype: "uint8", seq: 16 * kept + 7, kept, spread: "even", layers: 2 },
     ],
   ),
+  // Sets of positions: more of them than plans for them are kept of, and than lists.
+  { dtype: "float32", query: 64, seq: 64, kept: 32, batch: 900, layers: 2 },
+  { dtype: "uint8", query: 24, seq: 24, kept: 20, batch: 2200, layers: 3 },
   // Results of which as much as fills it, or one row more or less.
   ...[361, 362, 363].map((kept): Partial<MaskCase> => ({ dtype: "float32", query: 400, seq: 400, kept })),
   ...[723, 724, 725].map(

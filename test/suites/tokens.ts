@@ -1,7 +1,14 @@
 /** GatherTokens and ScatterTokens, forward and backward, on any harness. */
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type CPUTensor, type DType, GatherTokens, ScatterTokens, type Tensor } from "../../src/index.ts";
+import {
+  type CPUTensor,
+  type DType,
+  GatherTokens,
+  ScatterTokens,
+  type Tensor,
+  tensor,
+} from "../../src/index.ts";
 import {
   ARRAYS,
   bytesOf,
@@ -257,7 +264,7 @@ const LARGE: readonly Partial<TokenCase>[] = [
     })),
   ),
   // As many retained rows as fill it, of more.
-  ...[1, 16, 100, 256].flatMap((bytes) =>
+  ...[3, 16, 100, 256].flatMap((bytes) =>
     [-1, 0, 1].map((more) => ({
       batch: 1,
       seq: Math.floor((1100 * KiB) / bytes),
@@ -290,6 +297,25 @@ const LARGE: readonly Partial<TokenCase>[] = [
   { dtype: "float32", batch: 2, seq: 513, kept: 257, channels: [8, 96] },
   { dtype: "bfloat16", batch: 2, seq: 4099, kept: 2047, channels: [65], shift: 1 },
 ];
+
+/** However rows are cut into stages, some stage's rows lie just as far apart as it has room for, or a row further. */
+async function checkTwoBlocks(harness: Harness): Promise<void> {
+  const c = { ...defaults, batch: 1, seq: 2000, kept: 760, channels: [300] };
+  const p = prepare(harness, c);
+  const x = p.held.input("activations", p.all(p.allBytes));
+  const part = p.held.input("layerActivations", p.part(p.partBytes));
+  const [out, all] = [p.held.output("out", p.outPart()), p.held.output("out", p.outAll())];
+  for (let start = 1; start <= c.seq - c.kept + 1; start += start < 1000 ? 99 : 1) {
+    const positions = Int32Array.from({ length: c.kept }, (_, k) => (k === 0 ? 0 : start + k - 1));
+    const indices = tensor(positions, [1, c.kept]);
+    GatherTokens.forward(x, indices, { out });
+    await p.expectPart(out, plainGather(p.sizes, p.allBytes, positions), `gathered from ${start}`);
+    ScatterTokens.forward(x, part, indices, { out: all });
+    const expected = plainScatter(p.sizes, p.allBytes, p.partBytes, positions);
+    await p.expectAll(all, expected, `scattered to ${start}`);
+  }
+  await p.held.check();
+}
 
 const CHECKS = { checkGather, checkGatherBackward, checkScatter, checkScatterBackward };
 const OPERATIONS = [
@@ -369,6 +395,8 @@ export function tokensSuite(harness: Harness, { large: withLarge = true } = {}):
     )("at a size where work is cut: %s", async (_name, c) => {
       for (const check of Object.values(CHECKS)) await check(harness, c);
     });
+
+    if (withLarge) test("two blocks of rows, at every distance of each other", () => checkTwoBlocks(harness));
 
     test("the same memory is used over: a short call after a long one", async () => {
       const long = { ...defaults, batch: 2, seq: 3000, kept: 1500, channels: [111] };

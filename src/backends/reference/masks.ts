@@ -32,16 +32,10 @@ export const referenceMasks: CPUMaskOperations = {
   },
 
   maskSlice(out, mask, g) {
-    const [to, from] = [bytesOf(out), bytesOf(mask)];
-    const rows = g.query === 1 ? 1 : g.kept;
-    let n = 0;
-    for (let bh = 0; bh < g.maskBatch * g.heads; bh++) {
-      for (let i = 0; i < rows; i++) {
-        for (let j = 0; j < g.kept; j++) {
-          copyElement(to, n++, from, (bh * g.query + i) * g.seq + j, g.elementBytes);
-        }
-      }
-    }
+    // The corner is what positions 0 to K - 1 retain.
+    const data = Int32Array.from({ length: g.maskBatch * g.kept }, (_, i) => i % g.kept);
+    const corner: CPUTensor = { data, shape: [g.maskBatch, g.kept], dtype: "int32" };
+    referenceMasks.maskGather(out, mask, corner, { ...g, layers: 1, batch: g.maskBatch });
   },
 
   firstNotBySign(mask: CPUTensor, g: MaskGeometry): number {

@@ -48,98 +48,80 @@ function gatherElements(out: CPUTensor, mask: CPUTensor, set: Retained, g: Gathe
 
 /** Bytes of the core's scratch that plans and positions may take, each; the core has 768 KiB for plans. */
 const SCRATCH = 1 << 19;
-const ENTRY_BYTES = 32;
+
+/** Bytes of the plan for one set of positions, at most. */
+function planBytes(g: GatherGeometry): number {
+  return Math.min(g.kept, Math.ceil((g.seq * g.elementBytes) / 16)) * 32;
+}
 
 /** How many sets of positions the core's scratch holds at once: 0 where rows are too long for it. */
 function setsAtOnce(g: GatherGeometry): number {
-  const rowBytes = g.seq * g.elementBytes;
-  if (rowBytes > core().stageBytes()) return 0;
-  const entries = Math.min(g.kept, Math.ceil(rowBytes / 16));
-  const sets = Math.floor(SCRATCH / Math.max(entries * ENTRY_BYTES, g.kept * 4));
+  if (g.seq * g.elementBytes > core().stageBytes()) return 0;
+  const sets = Math.floor(SCRATCH / Math.max(planBytes(g), g.kept * 4));
   return core().ensure(core().listAddress() + SCRATCH) ? sets : 0;
 }
 
-/** Puts the positions of `sets` into the core, one set behind another, and plans their columns. */
-function planSets(sets: readonly Retained[], g: GatherGeometry, stride: number): number[] {
-  const wasm = core();
-  const lists = new Int32Array(coreBytes().buffer, wasm.listAddress(), SCRATCH / 4);
-  return sets.map(({ positions }, n) => {
-    lists.set(positions, n * g.kept);
-    const list = wasm.listAddress() + n * g.kept * 4;
-    return wasm.planColumns(list, g.kept, g.elementBytes, wasm.planAddress() + n * stride);
-  });
-}
-
-/** All sets of positions that share a plane, while stages of it are in the core: each stage is moved in once. */
-function gatherPlanes(
-  to: Uint8Array,
-  from: Uint8Array,
+/**
+ * Sets of positions that share planes. With `whole`, stages of whole planes are moved in, once for all sets; else only
+ * the rows that the one set retains.
+ */
+function gatherStages(
+  out: CPUTensor,
+  mask: CPUTensor,
   sets: readonly Retained[],
+  whole: boolean,
   g: GatherGeometry,
   b: number,
-) {
+): void {
   const wasm = core();
-  const { heads, seq, kept, elementBytes } = g;
-  const [inside, outside, plans, lists] = [
-    wasm.inAddress(),
-    wasm.outAddress(),
-    wasm.planAddress(),
-    wasm.listAddress(),
-  ];
-  const planStride = Math.min(kept, Math.ceil((seq * elementBytes) / 16)) * ENTRY_BYTES;
-  const entries = planSets(sets, g, planStride);
   const memory = coreBytes();
+  const [to, from] = [bytesOf(out), bytesOf(mask)];
+  const { heads, seq, kept, elementBytes } = g;
   const [rowBytes, outBytes] = [seq * elementBytes, kept * elementBytes];
-  const stage = Math.floor(wasm.stageBytes() / rowBytes);
-  const next = sets.map(() => 0);
-  for (let h = 0; h < heads; h++) {
-    const plane = (b * heads + h) * seq;
-    next.fill(0);
-    for (let first = 0; first < seq; first += stage) {
-      const end = Math.min(first + stage, seq);
-      memory.set(from.subarray((plane + first) * rowBytes, (plane + end) * rowBytes), inside);
-      sets.forEach(({ positions, out }, s) => {
-        const i = next[s];
-        let n = i;
-        while (n < kept && positions[n] < end) n++;
-        if (n === i) return;
-        next[s] = n;
-        const list = lists + (s * kept + i) * 4;
-        wasm.packRows(outside, inside, rowBytes, list, n - i, first, plans + s * planStride, entries[s]);
-        const at = out * elementBytes + (h * kept + i) * outBytes;
-        to.set(memory.subarray(outside, outside + (n - i) * outBytes), at);
-      });
-    }
-  }
-}
+  const [inside, outside, lists] = [wasm.inAddress(), wasm.outAddress(), wasm.listAddress()];
+  const planOf = (s: number) => wasm.planAddress() + s * planBytes(g);
+  const listOf = (s: number) => lists + s * kept * 4;
 
-/** One set of positions: only the rows that it retains are moved in. */
-function gatherRows(to: Uint8Array, from: Uint8Array, set: Retained, g: GatherGeometry, b: number): void {
-  const wasm = core();
-  const { heads, seq, kept, elementBytes } = g;
-  const [inside, outside, plan] = [wasm.inAddress(), wasm.outAddress(), wasm.planAddress()];
-  const [entries] = planSets([set], g, 0);
-  const memory = coreBytes();
-  const { positions } = set;
-  const [rowBytes, outBytes] = [seq * elementBytes, kept * elementBytes];
-  const stage = Math.floor(wasm.stageBytes() / rowBytes);
+  const listed = new Int32Array(memory.buffer, lists);
+  const entries = sets.map(({ positions }, s) => {
+    listed.set(positions, s * kept);
+    return wasm.planColumns(listOf(s), kept, elementBytes, planOf(s));
+  });
+  const perStage = Math.floor(wasm.stageBytes() / rowBytes);
+  const { positions } = sets[0];
+  const last = whole ? Math.max(...sets.map((set) => set.positions[kept - 1])) + 1 : kept;
+
   for (let h = 0; h < heads; h++) {
     const plane = (b * heads + h) * seq;
-    for (let i = 0; i < kept; i += stage) {
-      const end = Math.min(i + stage, kept);
-      for (let n = i; n < end; ) {
-        let run = n + 1;
-        while (run < end && positions[run] === positions[n] + (run - n)) run++;
-        const start = plane + positions[n];
-        memory.set(
-          from.subarray(start * rowBytes, (start + run - n) * rowBytes),
-          inside + (n - i) * rowBytes,
-        );
-        n = run;
-      }
-      wasm.packRows(outside, inside, rowBytes, 0, end - i, 0, plan, entries);
-      const at = set.out * elementBytes + (h * kept + i) * outBytes;
+    const moveIn = (row: number, rows: number, slot: number) => {
+      const start = (plane + row) * rowBytes;
+      memory.set(from.subarray(start, start + rows * rowBytes), inside + slot * rowBytes);
+    };
+    const moveOut = (s: number, i: number, end: number, base: number) => {
+      const list = whole ? listOf(s) + i * 4 : 0;
+      wasm.packRows(outside, inside, rowBytes, list, end - i, base, planOf(s), entries[s]);
+      const at = sets[s].out * elementBytes + (h * kept + i) * outBytes;
       to.set(memory.subarray(outside, outside + (end - i) * outBytes), at);
+    };
+    const next = sets.map(() => 0);
+    for (let first = 0; first < last; first += perStage) {
+      const end = Math.min(first + perStage, last);
+      if (whole) {
+        moveIn(first, end - first, 0);
+        sets.forEach((set, s) => {
+          const i = next[s];
+          while (next[s] < kept && set.positions[next[s]] < end) next[s]++;
+          if (next[s] > i) moveOut(s, i, next[s], first);
+        });
+        continue;
+      }
+      for (let i = first; i < end; ) {
+        let run = 1;
+        while (i + run < end && positions[i + run] === positions[i] + run) run++;
+        moveIn(positions[i], run, i - first);
+        i += run;
+      }
+      moveOut(0, first, end, 0);
     }
   }
 }
@@ -155,16 +137,13 @@ function gatherSets(
   const { kept, seq, query, elementBytes } = g;
   const rowBytes = seq * elementBytes;
   const atOnce = query === 1 || rowBytes > FEW * kept ? 0 : setsAtOnce(g);
-  if (atOnce === 0) {
-    for (const set of sets) gatherElements(out, mask, set, g, b);
-    return;
-  }
-  const [to, from] = [bytesOf(out), bytesOf(mask)];
-  for (let s = 0; s < sets.length; s += atOnce) {
-    const group = sets.slice(s, s + atOnce);
-    // Whole planes at once, or the retained rows of each set by a call each of about 45 ns, 10 bytes a ns.
-    if (seq * rowBytes <= group.length * kept * (450 + rowBytes)) gatherPlanes(to, from, group, g, b);
-    else for (const set of group) gatherRows(to, from, set, g, b);
+  for (let s = 0; s < sets.length; s += atOnce || 1) {
+    const group = sets.slice(s, s + (atOnce || 1));
+    // All rows at once, or those of each set by a call each, which takes as long as moving 450 bytes.
+    if (atOnce === 0) gatherElements(out, mask, group[0], g, b);
+    else if (seq * rowBytes <= group.length * kept * (450 + rowBytes)) {
+      gatherStages(out, mask, group, true, g, b);
+    } else for (const set of group) gatherStages(out, mask, [set], false, g, b);
   }
 }
 
@@ -196,19 +175,20 @@ export const wasmMasks: CPUMaskOperations = {
   },
 
   maskSlice(out, mask, g) {
-    const [to, from] = [bytesOf(out), bytesOf(mask)];
     const [rowBytes, outBytes] = [g.seq * g.elementBytes, g.kept * g.elementBytes];
     const rows = g.query === 1 ? 1 : g.kept;
-    const short = rows > 1 && rowBytes + outBytes <= SHORT;
-    for (let plane = 0; plane < g.maskBatch * g.heads; plane++) {
-      const [at, start] = [plane * rows * outBytes, plane * g.query * rowBytes];
-      if (short) sliceStages(to, at, from, start, rows, rowBytes, outBytes);
-      else {
-        for (let i = 0; i < rows; i++) {
-          const row = start + i * rowBytes;
-          to.set(from.subarray(row, row + outBytes), at + i * outBytes);
-        }
+    if (rows > 1 && rowBytes + outBytes <= SHORT) {
+      const positions = Int32Array.from({ length: g.kept }, (_, i) => i);
+      for (let b = 0; b < g.maskBatch; b++) {
+        const corner = { positions, out: b * g.heads * rows * g.kept };
+        gatherSets(out, mask, [corner], { ...g, layers: 1, batch: g.maskBatch }, b);
       }
+      return;
+    }
+    const [to, from] = [bytesOf(out), bytesOf(mask)];
+    for (let row = 0; row < g.maskBatch * g.heads * rows; row++) {
+      const start = (Math.floor(row / rows) * g.query + (row % rows)) * rowBytes;
+      to.set(from.subarray(start, start + outBytes), row * outBytes);
     }
   },
 
@@ -216,28 +196,6 @@ export const wasmMasks: CPUMaskOperations = {
     return g.query === 1 ? firstOther(mask, g.elementBytes) : firstOffDiagonals(mask, g);
   },
 };
-
-/** The first `outBytes` of each of `rows` rows, short ones. */
-function sliceStages(
-  to: Uint8Array,
-  at: number,
-  from: Uint8Array,
-  start: number,
-  rows: number,
-  rowBytes: number,
-  outBytes: number,
-): void {
-  const wasm = core();
-  const memory = coreBytes();
-  const [inside, outside] = [wasm.inAddress(), wasm.outAddress()];
-  const stage = Math.floor(wasm.stageBytes() / rowBytes);
-  for (let i = 0; i < rows; i += stage) {
-    const n = Math.min(stage, rows - i);
-    memory.set(from.subarray(start + i * rowBytes, start + (i + n) * rowBytes), inside);
-    wasm.sliceRows(outside, inside, rowBytes, n, outBytes);
-    to.set(memory.subarray(outside, outside + n * outBytes), at + i * outBytes);
-  }
-}
 
 /** The first element that is not as element 0, or -1. */
 function firstOther(mask: CPUTensor, elementBytes: number): number {

@@ -112,7 +112,7 @@ function put(to: Uint8Array, from: Uint8Array | undefined, indices: CPUTensor, g
     memory.set(to.subarray(first * rowBytes, (first + span) * rowBytes), window);
     if (from) memory.set(from.subarray(retained * rowBytes, (retained + n) * rowBytes), rows);
     // List entries count from the first row of all, in arithmetic modulo 2^32.
-    wasm.scatterRows(window - first * rowBytes, rows, list, n, rowBytes);
+    wasm.moveRows(window - first * rowBytes, rows, list, n, rowBytes, 1);
     to.set(memory.subarray(window, window + span * rowBytes), first * rowBytes);
   });
 }
@@ -133,7 +133,7 @@ export const wasmTokens: TokenOperations<CPUTensor> = {
     const [window, rows, list] = [wasm.inAddress(), wasm.outAddress(), wasm.planAddress()];
     eachStage(indices as CPUTensor, g, (retained, n, first, span) => {
       memory.set(from.subarray(first * rowBytes, (first + span) * rowBytes), window);
-      wasm.gatherRows(rows, window - first * rowBytes, list, n, rowBytes);
+      wasm.moveRows(rows, window - first * rowBytes, list, n, rowBytes, 0);
       to.set(memory.subarray(rows, rows + n * rowBytes), retained * rowBytes);
     });
   },

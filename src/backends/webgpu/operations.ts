@@ -13,15 +13,10 @@ export function ownsBuffer(t: GPUTensor): boolean {
   return owned.has(t);
 }
 
-/** Operations by WebGPU. */
-export const webgpuOperations: GPUOperations = {
-  gather: webgpuTokens.gather,
-  scatterZeros: webgpuTokens.scatterZeros,
-  accumulate: webgpuTokens.accumulate,
-  scatter: webgpuTokens.scatter,
-  zeroRows: webgpuTokens.zeroRows,
-  maskGather: webgpuMasks.maskGather,
-  maskSlice: webgpuMasks.maskSlice,
+/** Operations by WebGPU. A call that is marked pure: bundlers take reading a property for an effect, and keep it. */
+export const webgpuOperations: GPUOperations = /* @__PURE__ */ (() => ({
+  ...webgpuTokens,
+  ...webgpuMasks,
 
   empty(device: GPUDevice, shape: readonly number[], dtype: DType): GPUTensor {
     checkNotLost(stateOf(device));
@@ -49,4 +44,4 @@ export const webgpuOperations: GPUOperations = {
   view(t: GPUTensor, byteOffset: number, shape: readonly number[]): GPUTensor {
     return { ...t, byteOffset, shape: [...shape] };
   },
-};
+}))();

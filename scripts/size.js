@@ -1,0 +1,44 @@
+// Holds the sizes that users download to their budgets, gzip: node scripts/size.js
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+process.chdir(fileURLToPath(new URL("..", import.meta.url)));
+
+async function page(imports) {
+  const { outputFiles } = await build({
+    stdin: { contents: imports, resolveDir: "." },
+    bundle: true,
+    minify: true,
+    write: false,
+    format: "esm",
+    platform: "browser",
+    target: "es2022",
+  });
+  return outputFiles[0].contents;
+}
+
+const budgets = [
+  { what: "the WASM core", bytes: readFileSync("build/core.wasm"), budget: 5 * 1024 },
+  {
+    what: "a page that samples",
+    bytes: await page('import { gptSampleTokens } from "random-ltd"; console.log(gptSampleTokens);'),
+    budget: 10 * 1024,
+  },
+  {
+    what: "a page that samples and has its tokens on the GPU",
+    bytes: await page(
+      `import { GatherTokens, gptSampleTokens, ScatterTokens, toCPU, toGPU } from "random-ltd";
+       console.log(GatherTokens, gptSampleTokens, ScatterTokens, toCPU, toGPU);`,
+    ),
+    budget: 22 * 1024,
+  },
+];
+let over = false;
+for (const { what, bytes, budget } of budgets) {
+  const size = gzipSync(bytes, { level: 9 }).length;
+  over ||= size > budget;
+  console.log(`${what}: ${size} of ${budget} bytes, gzip${size > budget ? ": OVER BUDGET" : ""}`);
+}
+if (over) process.exit(1);

@@ -1,0 +1,95 @@
+import { checkBoolean, checkObject, checkSeed, wrongValue } from "../check.ts";
+import { checkSection, editDistance } from "./keys.ts";
+import { type CheckedRandomLTDConfig, checkRandomLTDConfig } from "./random-ltd-config.ts";
+
+/** `random_ltd` where any level above it, or itself, is switched off. */
+export interface DisabledRandomLTD {
+  readonly enabled: false;
+  readonly layer_token_lr_schedule: { readonly enabled: false };
+}
+
+/** What {@link parseDataEfficiencyConfig} gives: DeepSpeed's structure and keys, its defaults filled in. */
+export interface DataEfficiencyConfig {
+  readonly enabled: boolean;
+  /** An unsigned 64-bit number. Default 1234. */
+  readonly seed: number | bigint;
+  readonly data_routing: {
+    /** Whether this level and the one above are switched on. */
+    readonly enabled: boolean;
+    /** `enabled` here says whether all three levels are. */
+    readonly random_ltd: (CheckedRandomLTDConfig & { readonly enabled: true }) | DisabledRandomLTD;
+  };
+}
+
+const DISABLED: DisabledRandomLTD = { enabled: false, layer_token_lr_schedule: { enabled: false } };
+
+/**
+ * Reads the `data_efficiency` part of a DeepSpeed configuration, its JSON unchanged. The counterpart of
+ * `get_data_efficiency_config` (`runtime/data_pipeline/config.py`), with what DeepSpeed's engine adds and checks later:
+ * `global_batch_size` and `micro_batch_size` default to `train_batch_size` and `train_micro_batch_size_per_gpu`, and
+ * layer counts and ids are held to each other.
+ *
+ * `enabled` is false by default at each level, and a level that is off switches off what lies below it, which then is
+ * not looked into. `data_sampling`, and every key beside `data_efficiency`, is another feature's and passed over.
+ *
+ * @param config The whole configuration, or its `data_efficiency` object alone (then `random_ltd` itself holds the
+ *   batch sizes).
+ * @returns A new object; `data_routing.random_ltd` is what {@link RandomLTDScheduler} takes, its layer numbers from 0
+ *   and ascending.
+ * @throws TypeError for a value that is missing or of the wrong type; RangeError for an unknown key, naming the nearest
+ *   known one, a number out of range, or a contradiction: `min_value` above `max_value` or below `seq_per_step`,
+ *   `random_ltd_layer_num` other than the number of ids, an id twice.
+ * @example
+ * const { seed, data_routing } = parseDataEfficiencyConfig(JSON.parse(text));
+ * if (data_routing.random_ltd.enabled) {
+ *   const scheduler = new RandomLTDScheduler(data_routing.random_ltd, { seed });
+ * }
+ */
+export function parseDataEfficiencyConfig(config: object): DataEfficiencyConfig {
+  checkObject("config", config);
+  const whole = config as Readonly<Record<string, unknown>>;
+  const alone = !("data_efficiency" in whole) && "data_routing" in whole;
+  if (!alone) checkMisspelling(whole);
+  const given = alone ? whole : (whole.data_efficiency ?? {});
+  const efficiency = checkSection("data_efficiency", given, [
+    "enabled",
+    "seed",
+    "data_routing",
+    "data_sampling",
+  ]);
+  const seed = (efficiency.seed ?? 1234) as number | bigint;
+  checkSeed("seed", seed);
+  const enabled = checkBoolean("enabled", efficiency.enabled ?? false);
+  const routing = checkSection("data_routing", efficiency.data_routing ?? {}, ["enabled", "random_ltd"]);
+  const routed = checkBoolean("enabled", routing.enabled ?? false) && enabled;
+  const ltd = routing.random_ltd ?? {};
+  checkObject("random_ltd", ltd);
+  const dropping = checkBoolean("enabled", (ltd as { enabled?: unknown }).enabled ?? false) && routed;
+  return {
+    enabled,
+    seed,
+    data_routing: {
+      enabled: routed,
+      random_ltd: dropping ? { ...checkRandomLTD(ltd, alone ? {} : whole), enabled: true } : DISABLED,
+    },
+  };
+}
+
+/** `random_ltd` with the batch sizes of the whole configuration, where it has none of its own. */
+function checkRandomLTD(ltd: object, whole: Readonly<Record<string, unknown>>): CheckedRandomLTDConfig {
+  const { train_batch_size, train_micro_batch_size_per_gpu } = whole;
+  return checkRandomLTDConfig("random_ltd", {
+    ...(train_batch_size !== undefined && { global_batch_size: train_batch_size }),
+    ...(train_micro_batch_size_per_gpu !== undefined && { micro_batch_size: train_micro_batch_size_per_gpu }),
+    ...ltd,
+  });
+}
+
+/** Other keys of the whole configuration are DeepSpeed's own, but a slip of this one would switch everything off. */
+function checkMisspelling(whole: Readonly<Record<string, unknown>>): void {
+  for (const key of Object.keys(whole)) {
+    if (key !== "data_efficiency" && editDistance(key, "data_efficiency") <= 3) {
+      wrongValue("config", '"data_efficiency"', key);
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import { checkInteger, checkObject, wrongType, wrongValue } from "../check.ts";
+import type { Tensor } from "../tensor.ts";
+import { RandomLayerTokenDrop, type RandomLayerTokenDropOptions } from "./layer.ts";
+import type { Layer, LayerOutput } from "./layer-types.ts";
+import type { RandomLTDScheduler } from "./scheduler.ts";
+import { LayerStack } from "./stack.ts";
+import { tensorOps } from "./tensor-ops.ts";
+import type { TokenOps } from "./token-ops.ts";
+
+/** Options of {@link convertToRandomLTD}. */
+export interface ConvertOptions<T> extends RandomLayerTokenDropOptions<T> {
+  /**
+   * Routes, each from its first layer to its last: one gather before the one, one scatter after the other, the same
+   * tokens all the way between, as TREAD (arXiv 2501.04765) does. Layer numbers as in `random_ltd_layer_id`, negative
+   * ones from the end; every layer of a route must be in it. Layers in no route are wrapped one by one.
+   */
+  routes?: readonly (readonly [first: number, last: number])[];
+}
+
+/**
+ * Wraps the layers that `random_ltd_layer_id` names, by number. The counterpart of DeepSpeed's `convert_to_random_ltd`
+ * (`runtime/data_pipeline/data_routing/helper.py`), which goes by class and by substrings of names.
+ *
+ * The sampling ordinal of a wrapped layer is its place in the sorted ids, that of a route its first layer's.
+ *
+ * @param layers All of the model's layers, `total_layer_num` of them, in the order in which they run. They are not
+ *   changed.
+ * @param scheduler Its configuration says which layers are wrapped, and how.
+ * @param options See {@link ConvertOptions}.
+ * @returns The layers as one stack, which is itself a layer; a route is one element of its `layers`.
+ * @throws TypeError for arguments of the wrong kind and where `random_ltd_layer_id` is missing; RangeError for another
+ *   number of layers, and for routes that overlap, run backwards or leave `random_ltd_layer_id`.
+ * @example
+ * const stack = convertToRandomLTD(blocks, scheduler, { alongSequence: ["position_ids"] });
+ * hidden = stack.forward(hidden, { attention_mask: mask, position_ids: positions });
+ */
+export function convertToRandomLTD<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>>(
+  layers: readonly Layer<T, R>[],
+  scheduler: RandomLTDScheduler,
+  options: ConvertOptions<T> = {},
+): LayerStack<T, R> {
+  if (!Array.isArray(layers)) wrongType("layers", "an array of layers", layers);
+  if (typeof scheduler?.getCurrentSeq !== "function")
+    wrongType("scheduler", "a RandomLTDScheduler", scheduler);
+  const { total_layer_num, random_ltd_layer_id: ids } = scheduler.config;
+  if (layers.length !== total_layer_num) {
+    wrongValue("layers", `total_layer_num layers, ${total_layer_num}`, layers.length);
+  }
+  if (ids === undefined) wrongType("random_ltd_layer_id", "an array of layer numbers", ids);
+  checkObject("options", options);
+  const { routes = [], ...rest } = options;
+  const ops = options.ops ?? (tensorOps as unknown as TokenOps<T>);
+  const lastOf = checkRoutes(routes, ids, total_layer_num);
+
+  const converted: Layer<T, R>[] = [];
+  for (let i = 0; i < layers.length; i++) {
+    const ordinal = ids.indexOf(i);
+    const last = lastOf.get(i);
+    if (ordinal < 0) {
+      converted.push(layers[i]);
+    } else if (last === undefined) {
+      converted.push(new RandomLayerTokenDrop(layers[i], scheduler, ordinal, rest));
+    } else {
+      const within = new LayerStack<T, R>(layers.slice(i, last + 1), ops);
+      converted.push(new RandomLayerTokenDrop<T, R>(within, scheduler, ordinal, rest));
+      i = last;
+    }
+  }
+  return new LayerStack<T, R>(converted, ops);
+}
+
+/** Routes by their first layer, resolved: the number of their last. */
+function checkRoutes(routes: unknown, ids: readonly number[], total: number): Map<number, number> {
+  if (!Array.isArray(routes)) wrongType("routes", "an array of [first, last]", routes);
+  const lastOf = new Map<number, number>();
+  const taken = new Set<number>();
+  for (const route of routes) {
+    if (!Array.isArray(route) || route.length !== 2) wrongType("routes", "an array of [first, last]", route);
+    const [first, last] = route.map((id) => {
+      checkInteger("routes", id, -total, total - 1);
+      return id < 0 ? id + total : id;
+    });
+    if (first > last) wrongValue("routes", "a first layer before its last", route);
+    for (let layer = first; layer <= last; layer++) {
+      if (!ids.includes(layer))
+        wrongValue("routes", "layers of random_ltd_layer_id", layer, `layer ${layer}`);
+      if (taken.has(layer)) wrongValue("routes", "each layer once", layer, `layer ${layer} twice`);
+      taken.add(layer);
+    }
+    lastOf.set(first, last);
+  }
+  return lastOf;
+}

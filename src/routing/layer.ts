@@ -1,0 +1,320 @@
+import { checkBoolean, checkChoice, checkInteger, checkObject, wrongType, wrongValue } from "../check.ts";
+import { bertSampleTokens, type MaskMode } from "../sampling.ts";
+import { type CPUTensor, layerOf, type Tensor } from "../tensor.ts";
+import { checkAlong, checkKwargs, gatherKwargs, type KwargsPlan } from "./kwargs.ts";
+import type {
+  BackwardOptions,
+  ForwardOptions,
+  Kwargs,
+  Layer,
+  LayerObject,
+  LayerOutput,
+} from "./layer-types.ts";
+import type { RandomLTDScheduler } from "./scheduler.ts";
+import { tensorOps } from "./tensor-ops.ts";
+import type { AlongSequence, TokenOps } from "./token-ops.ts";
+
+/** Options of {@link RandomLayerTokenDrop}. */
+export interface RandomLayerTokenDropOptions<T> {
+  /** The token operations of the tensors at hand. Default: those of this library's own CPU and GPU tensors. */
+  ops?: TokenOps<T>;
+  /**
+   * How the mask named by `model_mask_name` is cut: for decoders "slice" (the default), "gather" or
+   * "slice-unchecked", as in `gptSampleTokens`; for encoders always "gather".
+   */
+  maskMode?: MaskMode;
+  /**
+   * The keyword arguments that run along the sequence (position ids, RoPE tables) and are gathered with the tokens:
+   * names, laid out as the hidden states are, or names with their layouts. An argument may be an array of tensors.
+   */
+  alongSequence?: readonly string[] | Readonly<Record<string, AlongSequence>>;
+  /** Positions below this are always retained. Default 0. */
+  keepPrefix?: number;
+}
+
+/** One forward call: what its backward needs. */
+interface Call<T> {
+  readonly shape: readonly number[];
+  /** int32 `[B,K]`; null where the call passed straight through. */
+  readonly indices: CPUTensor<Int32Array> | T | null;
+  readonly batchOffset: number;
+}
+
+/**
+ * Wraps a layer so that, in training, it works on a random K of the S tokens of each row, the others passing by it:
+ * `h -> scatter(h, layer(gather(h)))`. The counterpart of DeepSpeed's `RandomLayerTokenDrop`
+ * (`runtime/data_pipeline/data_routing/basic_layer.py`); random-LTD paper (arXiv 2211.11586), section 3.
+ *
+ * In evaluation, and where K is not below S, hidden states and arguments pass to the layer as they are. Each wrapper
+ * draws its own indices by (seed, step, layer ordinal, row): pipelines, recomputation and layers run twice in a step
+ * agree without sharing anything. Nothing is disposed here: gathered tensors belong to the layer that gets them.
+ *
+ * @example
+ * const layer = new RandomLayerTokenDrop(block, scheduler, 0, { alongSequence: ["position_ids"] });
+ * hidden = layer.forward(hidden, { attention_mask: mask, position_ids: positions });
+ * hiddenGrad = layer.backward(hiddenGrad, { inPlace: true });
+ */
+export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>>
+  implements LayerObject<T, R>
+{
+  /** The wrapped layer; a function became `{ forward }`. DeepSpeed's name for it, which its checkpoints carry. */
+  readonly randomLTDLayer: LayerObject<T, R>;
+  /** This layer's place among the random-LTD layers, from 0: what it samples with. */
+  readonly layerOrdinal: number;
+  readonly #scheduler: RandomLTDScheduler;
+  readonly #ops: TokenOps<T>;
+  readonly #plan: KwargsPlan;
+  readonly #batchFirst: boolean;
+  readonly #keepPrefix: number;
+  #training = true;
+  #last: Call<T> | undefined;
+  /** The calls of one step by batchOffset, for backward passes that come in another order. */
+  readonly #calls: Map<number, Call<T>> = new Map();
+  #callsStep = -1;
+
+  /**
+   * @param layer `(hiddenStates, kwargs) => hiddenStates | [hiddenStates, ...rest]`, or an object with such a
+   *   `forward`, and a `backward(outGrad)` if this wrapper's is wanted. It must keep the shape of its input.
+   * @param scheduler Gives K, the step and the seed, and by its configuration `model_mask_name`, `model_type` and
+   *   `hidden_state_order`.
+   * @param layerOrdinal This layer's place among the random-LTD layers, from 0: an unsigned 32-bit number.
+   * @param options See {@link RandomLayerTokenDropOptions}.
+   * @throws TypeError, RangeError where an argument is of the wrong kind or value.
+   * @example
+   * const layer = new RandomLayerTokenDrop((hidden, { attention_mask }) => block(hidden, attention_mask), scheduler, 0);
+   */
+  constructor(
+    layer: Layer<T, R>,
+    scheduler: RandomLTDScheduler,
+    layerOrdinal: number,
+    options: RandomLayerTokenDropOptions<T> = {},
+  ) {
+    this.randomLTDLayer = checkLayer("layer", layer);
+    if (typeof scheduler?.getCurrentSeq !== "function")
+      wrongType("scheduler", "a RandomLTDScheduler", scheduler);
+    this.#scheduler = scheduler;
+    this.layerOrdinal = checkInteger("layerOrdinal", layerOrdinal, 0, 2 ** 32 - 1);
+    checkObject("options", options);
+    const { model_mask_name, model_type, hidden_state_order } = scheduler.config;
+    const { ops = tensorOps as unknown as TokenOps<T>, alongSequence = [], keepPrefix = 0 } = options;
+    checkObject("ops", ops);
+    this.#ops = ops;
+    const modes: MaskMode[] = model_type === "encoder" ? ["gather"] : ["slice", "gather", "slice-unchecked"];
+    this.#plan = {
+      maskName: model_mask_name,
+      maskMode: checkChoice("maskMode", options.maskMode ?? modes[0], modes),
+      along: checkAlong(alongSequence, hidden_state_order, model_mask_name),
+    };
+    this.#batchFirst = hidden_state_order === "batch_seq_dim";
+    this.#keepPrefix = checkInteger("keepPrefix", keepPrefix, 0, 2 ** 31 - 1);
+  }
+
+  /**
+   * Whether tokens are dropped. True at first.
+   *
+   * @example
+   * if (!layer.training) layer.train();
+   */
+  get training(): boolean {
+    return this.#training;
+  }
+
+  /**
+   * Drops tokens from now on; the wrapped layer's own `train`, if it has one, is called too.
+   *
+   * @example
+   * layer.train();
+   */
+  train(): void {
+    this.#training = true;
+    this.randomLTDLayer.train?.();
+  }
+
+  /**
+   * Passes every token on from now on; the wrapped layer's own `eval`, if it has one, is called too.
+   *
+   * @example
+   * layer.eval();
+   */
+  eval(): void {
+    this.#training = false;
+    this.randomLTDLayer.eval?.();
+  }
+
+  /**
+   * The positions that a forward call with these sizes retains now.
+   *
+   * @param batchSize B, rows at hand.
+   * @param seqLength S.
+   * @param options `batchOffset`, `keepMask` and `paddingMask` as in {@link forward}.
+   * @returns int32 `[B,K]` on the CPU, ascending; null where the call passes straight through.
+   * @throws TypeError, RangeError as `bertSampleTokens` does.
+   * @example
+   * const indices = layer.sample(8, 1024, { batchOffset: 16 });
+   */
+  sample(batchSize: number, seqLength: number, options: ForwardOptions = {}): CPUTensor<Int32Array> | null {
+    const reservedLength = this.#scheduler.getCurrentSeq();
+    if (!this.#training || reservedLength >= seqLength) return null;
+    const { seed, step } = this.#scheduler;
+    const { batchOffset = 0, keepMask, paddingMask } = options;
+    const { sampledIndices } = bertSampleTokens({
+      reservedLength,
+      seqLength,
+      batchSize,
+      seed,
+      step,
+      layerOffset: this.layerOrdinal,
+      batchOffset,
+      keepPrefix: this.#keepPrefix,
+      keepMask,
+      paddingMask,
+    });
+    return layerOf(sampledIndices, 0);
+  }
+
+  /**
+   * Runs the layer on the retained tokens and puts its output back among the rest.
+   *
+   * @param hiddenStates `[B,S,C]`, or `[S,B,C]` where `hidden_state_order` says so.
+   * @param kwargs What the layer takes beside them, by name; null where a named argument is not wanted.
+   * @param options See {@link ForwardOptions}.
+   * @returns `[B,S,C]` (or `[S,B,C]`); where the layer answers with an array, that array with its first element
+   *   replaced.
+   * @throws TypeError where the mask or another named argument is missing, or the layer's answer is no tensor;
+   *   RangeError where shapes don't fit, such as those of a layer that changes the length, and as the sampling
+   *   functions do.
+   * @example
+   * hidden = layer.forward(hidden, { attention_mask: mask }, { batchOffset: rank * microBatch });
+   */
+  forward(hiddenStates: T, kwargs: Kwargs = {}, options: ForwardOptions = {}): R {
+    const ops = this.#ops;
+    if (!ops.isTensor(hiddenStates)) wrongType("hiddenStates", "a tensor", hiddenStates);
+    checkObject("kwargs", kwargs);
+    checkObject("options", options);
+    const shape = [...ops.shapeOf(hiddenStates)];
+    if (shape.length < 2) wrongValue("hiddenStates", "at least two dimensions", shape, `[${shape}]`);
+    const [batch, seq] = this.#batchFirst ? shape : [shape[1], shape[0]];
+    const { batchOffset = 0, encoder } = options;
+    const inPlace = checkBoolean("inPlace", options.inPlace ?? false);
+    const kept = this.#scheduler.getCurrentSeq();
+    const dropping = this.#training && kept < seq;
+    if (dropping) checkKwargs(kwargs, this.#plan, ops, { batch, seq, kept });
+    const indices =
+      dropping && options.indicesOf !== undefined
+        ? this.#given(options.indicesOf, batch, kept)
+        : this.sample(batch, seq, options);
+    if (indices === null) {
+      const output = this.randomLTDLayer.forward(hiddenStates, kwargs, options);
+      this.#remember({ shape, indices, batchOffset });
+      return output;
+    }
+    const at = ops.at(indices, { seqLength: seq, batchFirst: this.#batchFirst, encoder });
+    try {
+      const gathered = gatherKwargs(kwargs, this.#plan, at);
+      const part = at.gather(hiddenStates);
+      const expected = [...ops.shapeOf(part)];
+      const output = this.randomLTDLayer.forward(part, gathered, options);
+      const first = Array.isArray(output) ? output[0] : output;
+      this.#checkPart("forward", first, expected);
+      const result = at.scatter(hiddenStates, first, inPlace);
+      this.#remember({ shape, indices, batchOffset });
+      return (Array.isArray(output) ? [result, ...output.slice(1)] : result) as R;
+    } finally {
+      at.release?.();
+    }
+  }
+
+  /**
+   * The gradient of {@link forward}, exact, moving only K rows with `inPlace`: the retained rows of `outGrad` go through
+   * the layer's own backward, the others are its gradient as they are.
+   *
+   * @param outGrad The gradient of the hidden states that forward gave, of their shape.
+   * @param options See {@link BackwardOptions}.
+   * @returns The gradient of `hiddenStates`, of the same shape; `outGrad` itself with `inPlace`.
+   * @throws TypeError where the layer has no backward or there was no forward call; RangeError where shapes don't fit.
+   * @example
+   * hiddenGrad = layer.backward(hiddenGrad, { inPlace: true });
+   */
+  backward(outGrad: T, options: BackwardOptions = {}): T {
+    const ops = this.#ops;
+    const layer = this.randomLTDLayer;
+    if (typeof layer.backward !== "function") wrongType("layer", "a layer with a backward", layer);
+    if (!ops.isTensor(outGrad)) wrongType("outGrad", "a tensor", outGrad);
+    checkObject("options", options);
+    const inPlace = checkBoolean("inPlace", options.inPlace ?? false);
+    const { shape, indices } = this.#recall(options.batchOffset);
+    checkShapeOf("outGrad", ops.shapeOf(outGrad), shape, `shape [${shape}], as forward's hiddenStates`);
+    if (indices === null) return layer.backward(outGrad, options);
+
+    const batchFirst = this.#batchFirst;
+    const seqLength = shape[batchFirst ? 1 : 0];
+    const at = ops.at(indices, { seqLength, batchFirst, encoder: options.encoder });
+    try {
+      const part = at.gather(outGrad);
+      const expected = [...ops.shapeOf(part)];
+      const partGrad = layer.backward(part, options);
+      this.#checkPart("backward", partGrad, expected);
+      return at.scatter(outGrad, partGrad, inPlace);
+    } finally {
+      at.release?.();
+    }
+  }
+
+  /** The caller's own indices, held to the batch and to K. */
+  #given(indicesOf: (layerOrdinal: number) => unknown, batch: number, kept: number): T {
+    if (typeof indicesOf !== "function")
+      wrongType("indicesOf", "a function of the layer's ordinal", indicesOf);
+    const indices = indicesOf(this.layerOrdinal);
+    const whose = `for random-LTD layer ${this.layerOrdinal}`;
+    // The library's CPU tensors serve every framework.
+    const ops = tensorOps.isTensor(indices) ? tensorOps : this.#ops;
+    if (!ops.isTensor(indices)) wrongType("indicesOf", `a tensor ${whose}`, indices);
+    const shape = (ops as TokenOps<unknown>).shapeOf(indices);
+    checkShapeOf("indicesOf", shape, [batch, kept], `shape [${[batch, kept]}] ${whose}`);
+    return indices as T;
+  }
+
+  #remember(call: Call<T>): void {
+    if (this.randomLTDLayer.backward === undefined) return;
+    const { step } = this.#scheduler;
+    if (step !== this.#callsStep) this.#calls.clear();
+    this.#callsStep = step;
+    this.#last = call;
+    // Evaluation may count through any number of rows in one step.
+    if (this.#training) this.#calls.set(call.batchOffset, call);
+  }
+
+  #recall(batchOffset: number | undefined): Call<T> {
+    const last = this.#last;
+    if (last === undefined) wrongType("outGrad", "a forward call before backward", undefined, "none");
+    if (batchOffset === undefined || batchOffset === last.batchOffset) return last;
+    const call = this.#calls.get(batchOffset);
+    if (!call) wrongValue("batchOffset", "that of a forward call of this step", batchOffset);
+    return call;
+  }
+
+  /** Throws unless what the layer made of its part of the tokens has that part's shape. */
+  #checkPart(method: string, value: unknown, expected: readonly number[]): void {
+    const whose = `from ${method} of random-LTD layer ${this.layerOrdinal}`;
+    if (!this.#ops.isTensor(value)) {
+      const kind = method === "forward" ? "a tensor, or an array that begins with one," : "a tensor";
+      wrongType("layer", `${kind} ${whose}`, value);
+    }
+    const shape = this.#ops.shapeOf(value);
+    checkShapeOf("layer", shape, expected, `shape [${expected}], that of its input, ${whose}`);
+  }
+}
+
+function checkShapeOf(name: string, shape: readonly number[], wanted: readonly number[], expected: string) {
+  if (shape.length !== wanted.length || shape.some((length, i) => length !== wanted[i])) {
+    wrongValue(name, expected, shape, `[${shape}]`);
+  }
+}
+
+/** A layer as an object: the very one, or a function's. */
+export function checkLayer<T, R extends LayerOutput<T>>(name: string, layer: Layer<T, R>): LayerObject<T, R> {
+  if (typeof layer === "function") return { forward: layer };
+  const forward = (layer as Partial<LayerObject<T, R>> | null | undefined)?.forward;
+  if (typeof forward !== "function") wrongType(name, "a function or an object with a forward", layer);
+  return layer;
+}

@@ -1,0 +1,92 @@
+/**
+ * How many tokens a random-LTD layer retains at a step. After DeepSpeed's
+ * `runtime/data_pipeline/data_routing/scheduler.py`, which has the linear schedule only; the root schedule and its
+ * `root_degree` come from `curriculum_scheduler.py` beside it.
+ */
+import { checkInteger, wrongType } from "../check.ts";
+import type { RandomLTDScheduleConfig } from "./random-ltd-config.ts";
+
+/** K at a step. `monotone`: it never falls, so stretches of equal length can be found by bisection. */
+export interface Lengths {
+  at(step: number): number;
+  readonly monotone: boolean;
+}
+
+/** The lengths of a checked schedule; `custom` is the caller's function of the step. */
+export function lengthsOf(
+  config: RandomLTDScheduleConfig,
+  min: number,
+  max: number,
+  custom: ((globalStep: number) => number) | undefined,
+): Lengths {
+  const { require_steps, seq_per_step = 1, root_degree = 1 } = config.schedule_config;
+  const round = (v: number) => Math.min(v - (v % seq_per_step), max);
+  switch (config.schedule_type) {
+    case "fixed_linear": // in doubles, in this order of operations, as DeepSpeed computes it
+      return {
+        monotone: true,
+        at: (step) => round(Math.floor((step / require_steps) * (max - min) + min)),
+      };
+    case "fixed_root": {
+      const root = rootOf(require_steps, max - min, root_degree, max - min + seq_per_step);
+      return { monotone: true, at: (step) => round(min + root(step)) };
+    }
+    case "custom":
+      return {
+        monotone: false,
+        at: (step) => {
+          const length = custom!(step);
+          if (typeof length !== "number") wrongType(`schedule(${step})`, "a number of tokens", length);
+          return checkInteger(`schedule(${step})`, length, 1, max);
+        },
+      };
+  }
+}
+
+/**
+ * The largest integer n, at most `most`, for which n^d * steps <= step * range^d. Doubles only guess: at the steps
+ * where a length begins, the root is a whole number, and there they may fall short by one.
+ */
+function rootOf(steps: number, range: number, degree: number, most: number): (step: number) => number {
+  const d = BigInt(degree);
+  const [scale, whole] = [BigInt(steps), BigInt(range) ** d];
+  return (step) => {
+    const bound = BigInt(step) * whole;
+    const fits = (n: number) => BigInt(n) ** d * scale <= bound;
+    let n = Math.min(Math.floor(range * (step / steps) ** (1 / degree)), most);
+    while (n < most && fits(n + 1)) n++;
+    while (n > 0 && !fits(n)) n--;
+    return n;
+  };
+}
+
+/** Calls `visit` with each stretch of steps of one length, from step `from` up to but without `to`. */
+export function eachStretch(
+  lengths: Lengths,
+  from: number,
+  to: number,
+  visit: (length: number, steps: number) => void,
+): void {
+  let stride = 1;
+  for (let start = from; start < to; ) {
+    const length = lengths.at(start);
+    let end = start + 1;
+    if (lengths.monotone) {
+      // Strides double while the length stays, then bisection finds the first step of the next one: a run of any
+      // number of steps costs a few evaluations a length.
+      while (end < to && lengths.at(Math.min(end + stride, to) - 1) === length) {
+        end = Math.min(end + stride, to);
+        stride *= 2;
+      }
+      let beyond = Math.min(end + stride, to);
+      while (end < beyond) {
+        const middle = Math.floor((end + beyond) / 2);
+        if (lengths.at(middle) === length) end = middle + 1;
+        else beyond = middle;
+      }
+      stride = Math.max(1, Math.floor((end - start) / 2));
+    }
+    visit(length, end - start);
+    start = end;
+  }
+}

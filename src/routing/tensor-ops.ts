@@ -1,0 +1,101 @@
+/** The library's own tensors under the layer wrapper: CPU and GPU ones alike, the operations dispatch themselves. */
+import { wrongValue } from "../check.ts";
+import { checkMask, checkSliceable, maskGather, maskSlice } from "../masks.ts";
+import {
+  type CPUTensor,
+  elementBytes,
+  elementCount,
+  isGPUTensor,
+  type Tensor,
+  typedArrayTag,
+  zeros,
+} from "../tensor.ts";
+import { GatherTokens, ScatterTokens } from "../tokens.ts";
+import type { AlongSequence, TokenOps, TokensAtOptions } from "./token-ops.ts";
+
+/**
+ * {@link TokenOps} for CPU and GPU tensors of this library, the default of `RandomLayerTokenDrop`. Nothing is consumed.
+ *
+ * @example
+ * const layer = new RandomLayerTokenDrop(block, scheduler, 0, { ops: tensorOps });
+ */
+export const tensorOps: TokenOps<Tensor> = {
+  isTensor(value): value is Tensor {
+    if (typeof value !== "object" || value === null) return false;
+    // Other frameworks' tensors have a shape and a dtype too: what holds the elements tells.
+    return typedArrayTag((value as CPUTensor).data) !== undefined || isGPUTensor(value as Tensor);
+  },
+
+  shapeOf: (t) => t.shape,
+
+  at(indices, options) {
+    const { batchFirst, encoder } = options;
+    /** Commands are recorded only for tensors on the GPU: a CPU mask may come with GPU states. */
+    const recorded = (t: Tensor) => (isGPUTensor(t) ? { encoder } : {});
+    return {
+      gather: (states) => GatherTokens.forward(states, indices, { batchFirst, encoder }),
+      scatter: (states, part, inPlace) =>
+        ScatterTokens.forward(states, part, indices, { batchFirst, inPlace, encoder }),
+      gatherAlong: (value, layout) => gatherAlong(value, indices, layout, options),
+      gatherMask: (mask) => maskGather(mask, indices, recorded(mask)),
+      sliceMask(mask, name, check) {
+        const kept = indices.shape[1];
+        if (check && !isGPUTensor(mask)) checkSliceable(name, mask, { ...checkMask(name, mask).g, kept });
+        return maskSlice(mask, kept, recorded(mask));
+      },
+    };
+  },
+};
+
+function gatherAlong(
+  value: Tensor,
+  indices: Tensor,
+  layout: AlongSequence,
+  { seqLength, batchFirst: statesFirst, encoder }: TokensAtOptions,
+): Tensor {
+  const [batch, kept] = indices.shape;
+  const batchFirst = layout === "seq_dim" ? statesFirst : layout === "batch_seq_dim";
+  const recorded = isGPUTensor(value) ? { encoder } : {};
+  const own = layout === "seq_dim" ? undefined : value.shape[batchFirst ? 0 : 1];
+  if (own === batch) return GatherTokens.forward(value, indices, { batchFirst, ...recorded });
+
+  if (isGPUTensor(value) && !batchFirst && batch > 1) {
+    wrongValue("alongSequence", `a batch of ${batch} in [S,B,...] tables on the GPU`, value);
+  }
+  // A table that all rows share, gathered once a row of indices: [S,C] -> [B,K,C].
+  const channels = value.shape.slice(layout === "seq_dim" ? 1 : 2);
+  const table = view(value, 0, [1, seqLength, ...channels]);
+  const row = elementCount(channels);
+  const indicesOf = (b: number) => view(indices, b * kept, [1, kept]);
+  const out = empty(value, [batch, kept, ...channels]);
+  for (let b = 0; b < batch; b++) {
+    const to = view(out, b * kept * row, [1, kept, ...channels]);
+    GatherTokens.forward(table, indicesOf(b), { out: to, ...recorded });
+  }
+  if (batchFirst) return out;
+  return batch === 1 ? view(out, 0, [kept, 1, ...channels]) : transposed(out as CPUTensor, channels);
+}
+
+/** `[K,B,...]` of `[B,K,...]`. */
+function transposed(t: CPUTensor, channels: readonly number[]): CPUTensor {
+  const [batch, kept] = t.shape;
+  const row = elementCount(channels);
+  const out = zeros([kept, batch, ...channels], t.dtype);
+  for (let b = 0; b < batch; b++) {
+    for (let k = 0; k < kept; k++) {
+      const from = (b * kept + k) * row;
+      out.data.set(t.data.subarray(from, from + row), (k * batch + b) * row);
+    }
+  }
+  return out;
+}
+
+function empty(like: Tensor, shape: readonly number[]): Tensor {
+  return isGPUTensor(like) ? like.operations.empty(like.device, shape, like.dtype) : zeros(shape, like.dtype);
+}
+
+/** A tensor over part of the memory of another, from element `offset` on. */
+function view(t: Tensor, offset: number, shape: readonly number[]): Tensor {
+  if (isGPUTensor(t)) return t.operations.view(t, t.byteOffset + offset * elementBytes(t.dtype), shape);
+  return { data: t.data.subarray(offset, offset + elementCount(shape)), shape, dtype: t.dtype };
+}

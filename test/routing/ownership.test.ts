@@ -1,0 +1,131 @@
+import { expect, test } from "vitest";
+import {
+  type CPUTensor,
+  convertToRandomLTD,
+  type Kwargs,
+  type TokenOps,
+  tensor,
+  tensorOps,
+} from "../../src/index.ts";
+import { makeScheduler } from "./settings.ts";
+import { causalMask, noise } from "./tiny.ts";
+
+/** Tensors in the way of jax-js: every use consumes a reference, and what has none left is gone. */
+let alive = 0;
+class Counted {
+  readonly value: CPUTensor;
+  refs = 1;
+  constructor(value: CPUTensor) {
+    this.value = value;
+    alive++;
+  }
+  get ref(): Counted {
+    if (this.refs === 0) throw new Error("used after its last reference");
+    this.refs++;
+    return this;
+  }
+  use(): CPUTensor {
+    if (this.refs === 0) throw new Error("used after its last reference");
+    if (--this.refs === 0) alive--;
+    return this.value;
+  }
+}
+
+let released = 0;
+const countedOps: TokenOps<Counted> = {
+  isTensor: (value): value is Counted => value instanceof Counted,
+  shapeOf: (t) => t.value.shape,
+  retain: (t) => t.ref,
+  at(indices, options) {
+    // As an adapter would make its own array of the indices, unless it is given one.
+    const made = indices instanceof Counted ? indices.ref : new Counted(indices);
+    const at = tensorOps.at(made.value as CPUTensor<Int32Array>, options);
+    const wrap = (t: unknown) => new Counted(t as CPUTensor);
+    return {
+      gather: (x) => wrap(at.gather(x.ref.use())),
+      scatter: (x, part, inPlace) => wrap(at.scatter(x.use(), part.use(), inPlace)),
+      gatherAlong: (x, layout) => wrap(at.gatherAlong(x.use(), layout)),
+      gatherMask: (x) => wrap(at.gatherMask(x.use())),
+      sliceMask: (x, name, check) => wrap(at.sliceMask(x.use(), name, check)),
+      release() {
+        made.use();
+        released++;
+      },
+    };
+  },
+};
+
+const [B, S, C, K] = [2, 8, 3, 5];
+
+/** A layer that consumes its input and every tensor among its arguments, as a function of jax-js does. */
+function layer(x: Counted, kwargs: Kwargs): Counted {
+  for (const value of Object.values(kwargs).flat()) if (value instanceof Counted) value.use();
+  const t = x.use();
+  return new Counted(
+    tensor(
+      (t.data as Float64Array).map((v) => v + 1),
+      t.shape,
+    ),
+  );
+}
+
+test("with consumed references everything is used up once: layers, routes, evaluation, errors", () => {
+  const scheduler = makeScheduler({ layers: 6, ids: [1, 2, 3, 4], min: K, max: S });
+  const stack = convertToRandomLTD([layer, layer, layer, layer, layer, layer], scheduler, {
+    ops: countedOps,
+    alongSequence: { rope: "seq_dim" },
+    routes: [[2, 4]],
+  });
+  const inputs = () => {
+    const table = () => new Counted(tensor(noise(S * 2, 3), [S, 2]));
+    const kwargs = { attention_mask: new Counted(causalMask(S)), rope: [table(), table()], other: table() };
+    return { hidden: new Counted(tensor(noise(B * S * C, 1), [B, S, C])), kwargs };
+  };
+  const run = () => {
+    const { hidden, kwargs } = inputs();
+    const out = stack.forward(hidden, kwargs);
+    expect(alive).toBe(1); // the result
+    return out.use();
+  };
+  const out = run();
+  expect(released).toBe(2); // layer 1 and the route
+  stack.eval();
+  run();
+  expect(released).toBe(2);
+
+  // Indices that the caller has in the framework's own tensors are borrowed.
+  stack.train();
+  const own = new Map([...stack.sample(B, S)].map(([ordinal, t]) => [ordinal, new Counted(t)]));
+  expect([...own.keys()]).toEqual([0, 1]);
+  const given = inputs();
+  const again = stack.forward(given.hidden, given.kwargs, { indicesOf: (ordinal) => own.get(ordinal) });
+  expect(again.use()).toEqual(out);
+  for (const t of own.values()) t.use();
+  expect(alive).toBe(0);
+
+  // The same numbers as with tensors that nothing consumes.
+  const plain = (x: CPUTensor) =>
+    tensor(
+      (x.data as Float64Array).map((v) => v + 1),
+      x.shape,
+    );
+  const reference = convertToRandomLTD([plain, plain, plain, plain, plain, plain], scheduler, {
+    alongSequence: { rope: "seq_dim" },
+    routes: [[2, 4]],
+  });
+  const rope = tensor(noise(S * 2, 3), [S, 2]);
+  expect(
+    reference.forward(tensor(noise(B * S * C, 1), [B, S, C]), { attention_mask: causalMask(S), rope }),
+  ).toEqual(out);
+
+  // What was made of the indices is freed even where a layer throws.
+  stack.train();
+  const failing = convertToRandomLTD<Counted, Counted>(
+    [layer, () => 7 as never, layer, layer, layer, layer],
+    scheduler,
+    { ops: countedOps },
+  );
+  const { hidden, kwargs } = inputs();
+  expect(() => failing.forward(hidden, kwargs)).toThrow(TypeError);
+  expect(released).toBe(5);
+});
