@@ -49,8 +49,8 @@ device.addEventListener("uncapturederror", ({ error }) => {
 await prepareGPU(device);
 const clock = timer(device, flags.by);
 
-const table = (header, rows) =>
-  [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+const line = (cells) => `| ${cells.join(" | ")} |`;
+const table = (header, rows) => [header, header.map(() => "---"), ...rows].map(line).join("\n");
 const fixed = (n) => n.toFixed(2);
 
 function zeros(shape) {
@@ -142,14 +142,12 @@ async function rows(rowBytes, count) {
     },
   };
   first.gather = cases.gather.naive;
-  const lines = [];
   for (const [name, { ours, naive, moved }] of Object.entries(cases)) {
     if (!wanted(name)) continue;
     const found = await compare(clock, { ours, ...copies(moved), naive }, rounds);
-    lines.push([name, `${rowBytes} B`, count, ...figures(found, moved * rowBytes)]);
+    console.log(line([name, `${rowBytes} B`, count, ...figures(found, moved * rowBytes)]));
   }
   for (const t of [indices, all, other, part, partOut]) dispose(t);
-  return lines;
 }
 
 /** Time, bandwidth (bytes of the result, read and written) and ratios. */
@@ -174,7 +172,6 @@ async function masks(seq) {
     copy: rival(device, "copy", buffers, numbers),
     buffer: (encoder) => encoder.copyBufferToBuffer(mask.buffer, 0, out.buffer, 0, kept * kept * 4),
   };
-  const lines = [];
   for (const [name, ours, first] of [
     ["mask gather", (encoder) => maskGather(mask, indices, { out, encoder }), "maskGather"],
     ["mask slice", (encoder) => maskSlice(mask, kept, { out, encoder }), "maskSlice"],
@@ -182,10 +179,9 @@ async function masks(seq) {
     if (!wanted(name)) continue;
     const naive = rival(device, first, buffers, numbers);
     const found = await compare(clock, { ours, ...copies, naive }, rounds);
-    lines.push([name, `${seq} -> ${kept}`, kept, ...figures(found, kept * kept * 4)]);
+    console.log(line([name, `${seq} -> ${kept}`, kept, ...figures(found, kept * kept * 4)]));
   }
   for (const t of [indices, mask, out]) dispose(t);
-  return lines;
 }
 
 /** Whole steps of 12 layers. The next step's indices are drawn while the GPU works on this one's. */
@@ -260,17 +256,15 @@ const { vendor, architecture, description } = device.adapterInfo;
 console.log(
   `${[vendor, architecture, description].filter(Boolean).join(", ")}; time by ${clock.kind}; ${rounds} rounds\n`,
 );
-const lines = [];
+const header = ["", "row", "B*K", "ms", "GB/s", "/ vec4 copy", "/ copyBufferToBuffer", "naive / ours"];
+console.log(table(header, []));
 const room = Math.min(device.limits.maxBufferSize, flags.software ? 2 ** 28 : Infinity);
 for (const rowBytes of flags.bytes.split(",").map(Number)) {
   for (let count = 1024; count <= Number(flags.most); count *= 32) {
-    if (2 * count * rowBytes <= room) lines.push(...(await rows(rowBytes, count)));
+    if (2 * count * rowBytes <= room) await rows(rowBytes, count);
   }
 }
-lines.push(...(await masks(1024)), ...(await masks(2048)));
-console.log(
-  table(["", "row", "B*K", "ms", "GB/s", "/ vec4 copy", "/ copyBufferToBuffer", "naive / ours"], lines),
-);
+for (const seq of [1024, 2048]) await masks(seq);
 if (wanted("steps")) {
   const [title, stepLines] = await steps();
   console.log(`\n${title}\n\n${table(["a step of 12 layers", "ms", "/ alone"], stepLines)}`);

@@ -129,7 +129,7 @@ describe.skipIf(reason)(`what a device is asked for${reason ? ` (not here: ${rea
     for (const each of Object.values(t)) dispose(each);
   });
 
-  test("memory is level over 10,000 steps of changing K", async () => {
+  test("memory is level over 10,000 steps of changing K", { timeout: 300_000 }, async () => {
     const [S, C] = [1000, 4];
     const x = toGPU(random("float32", [1, S, C], 1), device);
     const y = toGPU(random("float32", [1, S, C], 2), device);
@@ -186,7 +186,9 @@ describe.skipIf(reason)(`what a device is asked for${reason ? ` (not here: ${rea
     for (const t of [x, ...outs]) dispose(t);
   });
 
-  test("an encoder that waits, while others grow everything that the library keeps", async () => {
+  test("an encoder that waits, while others grow everything that the library keeps", {
+    timeout: 300_000,
+  }, async () => {
     const all = random("uint8", [2, 30, 3], 1);
     const part = random("uint8", [2, 7, 3], 2);
     const indices = indexTensor([2, 7], 30, "random", 3);

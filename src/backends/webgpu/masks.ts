@@ -18,13 +18,13 @@ function whole(bytes: number): { start: number; bytes: number } {
 export const webgpuMasks: MaskOperations<GPUTensor> = {
   maskGather(out, mask, indices, g, encoder) {
     const call = new Call(out.device, encoder, out, [mask, indices]);
-    const idx = call.indices("sortedIndices", indices, out);
     const { layers, batch, heads, query, seq, kept, maskBatch, elementBytes } = g;
     const outQuery = query === 1 ? 1 : kept;
     const [outRow, maskRow] = [kept * elementBytes, seq * elementBytes];
+    call.checkRows(Math.max(layers * batch * heads * outQuery, maskBatch * heads * query), maskRow);
+    const idx = call.indices("sortedIndices", indices, out);
     const even = outRow % 4 === 0;
     const words = outRow / 4;
-    call.checkRows(Math.max(layers * batch * heads * outQuery, maskBatch * heads * query), maskRow);
     for (const dst of rowWindows(layers * batch * heads * outQuery, outRow, call.budget)) {
       for (const src of rowWindows(maskBatch * heads * query, maskRow, call.budget)) {
         call.dispatch({
@@ -42,7 +42,7 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
           params: (shift) => [
             dst.rows,
             Math.floor(words),
-            even ? call.tile(words) : 0,
+            even ? call.tile(words, dst.rows) : 0,
             seq,
             kept,
             query,
@@ -96,7 +96,7 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
             return sliceParams(
               dst.rows,
               row,
-              call.tile(lanes),
+              call.tile(lanes, dst.rows),
               outQuery,
               query,
               pitch,

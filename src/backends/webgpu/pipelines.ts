@@ -1,6 +1,9 @@
 /** Compute pipelines: compiled once a device, keyed by the shader's full source. */
 
-const pipelines: WeakMap<GPUDevice, Map<string, GPUComputePipeline>> = /* @__PURE__ */ new WeakMap();
+/** By source, then by entry point. */
+type Compiled = Map<string, Map<string, GPUComputePipeline>>;
+
+const pipelines: WeakMap<GPUDevice, Compiled> = /* @__PURE__ */ new WeakMap();
 
 const failures: WeakMap<GPUDevice, string> = /* @__PURE__ */ new WeakMap();
 
@@ -12,17 +15,16 @@ export interface Program {
 
 /** The pipeline of a program, compiled now unless it has been. */
 export function pipelineOf(device: GPUDevice, program: Program): GPUComputePipeline {
-  const compiled = compiledFor(device);
-  const key = keyOf(program);
-  let pipeline = compiled.get(key);
+  const compiled = compiledFor(device, program);
+  let pipeline = compiled.get(program.entryPoint);
   if (pipeline === undefined) {
     const module = device.createShaderModule({ code: program.code });
     pipeline = device.createComputePipeline(descriptor(module, program));
-    compiled.set(key, pipeline);
+    compiled.set(program.entryPoint, pipeline);
     // A failure is the device's to report, as any other. It is not kept, and its source is shown where one waits next.
     void failure(module, program).then((message) => {
       if (message === undefined) return;
-      compiled.delete(key);
+      compiled.delete(program.entryPoint);
       failures.set(device, message);
     });
   }
@@ -34,9 +36,9 @@ export function pipelineOf(device: GPUDevice, program: Program): GPUComputePipel
  * @throws Error, by rejecting, with the compiler's words and the numbered source.
  */
 export async function compileAhead(device: GPUDevice, programs: readonly Program[]): Promise<void> {
-  const compiled = compiledFor(device);
   const compile = async (program: Program): Promise<void> => {
-    if (compiled.has(keyOf(program))) return;
+    const compiled = compiledFor(device, program);
+    if (compiled.has(program.entryPoint)) return;
     device.pushErrorScope("validation");
     const module = device.createShaderModule({ code: program.code });
     const scope = device.popErrorScope();
@@ -49,7 +51,7 @@ export async function compileAhead(device: GPUDevice, programs: readonly Program
     if (message !== undefined) throw new Error(message);
     if (invalid !== null) throw new Error(`${invalid.message}\n${numbered(program.code)}`);
     if (pipeline instanceof Error) throw pipeline;
-    compiled.set(keyOf(program), pipeline as GPUComputePipeline);
+    compiled.set(program.entryPoint, pipeline as GPUComputePipeline);
   };
   await Promise.all(programs.map(compile));
 }
@@ -61,17 +63,18 @@ export function checkCompiled(device: GPUDevice): void {
   if (message !== undefined) throw new Error(message);
 }
 
-function compiledFor(device: GPUDevice): Map<string, GPUComputePipeline> {
-  let compiled = pipelines.get(device);
+function compiledFor(device: GPUDevice, { code }: Program): Map<string, GPUComputePipeline> {
+  let bySource = pipelines.get(device);
+  if (bySource === undefined) {
+    bySource = new Map();
+    pipelines.set(device, bySource);
+  }
+  let compiled = bySource.get(code);
   if (compiled === undefined) {
     compiled = new Map();
-    pipelines.set(device, compiled);
+    bySource.set(code, compiled);
   }
   return compiled;
-}
-
-function keyOf({ code, entryPoint }: Program): string {
-  return `${entryPoint}\n${code}`;
 }
 
 function descriptor(module: GPUShaderModule, { entryPoint }: Program): GPUComputePipelineDescriptor {
