@@ -56,7 +56,7 @@ export function tokenRoutes(sampledIndices: CPUTensor, seqLength: number): Token
  */
 export function tokenRoute(indices: np.Array, seqLength: number): TokenRoute {
   checkArray("indices", indices);
-  if (indices.dtype !== np.int32) wrongType("indices", "int32", indices);
+  if (indices.dtype !== np.int32) wrongType("indices", "dtype int32", indices, indices.dtype);
   checkInteger("seqLength", seqLength, 1, 2 ** 31 - 1);
   const { shape } = indices;
   if (shape.length !== 2 || shape[1] > seqLength) {
