@@ -1,4 +1,4 @@
-import { defaultDevice, init, jit, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
+import { defaultDevice, grad, init, jit, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
 import { beforeAll, describe, expect, test } from "vitest";
 import { JaxLayer, jaxOps, randomLTDLayer, type TokenRoute, tokenRoutes } from "../../src/adapters/jax.ts";
 import {
@@ -156,8 +156,8 @@ function byHand(kept: number): Step {
   const blocks = blocksOf();
   const scheduler = makeScheduler({ ids: IDS, layers: L, min: kept, max: S });
   const stack = convertToRandomLTD(blocks, scheduler, { alongSequence: { rope: "seq_dim" } });
-  const { loss, grad } = squaredLoss(stack.forward(x, { attention_mask: causalMask(S), rope }), y);
-  const gx = stack.backward(grad) as CPUTensor<Float64Array>;
+  const { loss, grad: outGrad } = squaredLoss(stack.forward(x, { attention_mask: causalMask(S), rope }), y);
+  const gx = stack.backward(outGrad) as CPUTensor<Float64Array>;
   const weights = blocks.map(({ grads }) =>
     Object.fromEntries(Object.entries(grads).map(([name, t]) => [name, [...t]])),
   );
@@ -456,6 +456,18 @@ describe("wrong uses", () => {
   ] as [string, () => unknown, typeof Error, string | RegExp][])("%s", (_, call, kind, message) => {
     expect(call).toThrow(kind);
     expect(call).toThrow(message);
+  });
+
+  test("a compiled function that draws its own positions: the first call's would be every call's", () => {
+    expect(() => jit((h: np.Array) => same.forward(h, kwargs()) as np.Array)(hidden())).toThrow(
+      '"indicesOf" expected the indices as arrays among the arguments of a compiled function (stack.sample makes them)',
+    );
+    // Outside of jit, grad alone takes them.
+    expect(grad((h: np.Array) => (same.forward(h, kwargs()) as np.Array).sum())(hidden()).shape).toEqual([
+      B,
+      S,
+      C,
+    ]);
   });
 
   test("a step that threw leaves the layers as good as new", () => {

@@ -14,3 +14,10 @@ export function isArray(value: unknown): value is np.Array {
 export function checkArray(name: string, value: unknown): asserts value is np.Array {
   if (!isArray(value)) wrongType(name, "an array of jax-js", value);
 }
+
+/** Whether a function is being compiled: then even arrays made on the spot answer with what stands for one. */
+export function isCompiling(): boolean {
+  const probe = np.zeros([1]).neg();
+  probe.dispose();
+  return !(probe instanceof np.Array);
+}

@@ -1,10 +1,11 @@
 /** Arrays of jax-js under the layer wrapper. */
 import { numpy as np, tree } from "@jax-js/jax";
+import { wrongType } from "../../check.ts";
 import { checkIndices } from "../../indices.ts";
 import { checkMask, checkSliceable } from "../../masks.ts";
 import type { AlongSequence, TokenOps, TokensAtOptions } from "../../routing/token-ops.ts";
 import { type CPUTensor, tensor } from "../../tensor.ts";
-import { isArray } from "./arrays.ts";
+import { isArray, isCompiling } from "./arrays.ts";
 import { asTable, routeOfArray, routeOfPositions, type TokenRoute } from "./routes.ts";
 import { pick, putBack } from "./tokens.ts";
 
@@ -14,7 +15,8 @@ import { pick, putBack } from "./tokens.ts";
  * gradient; `x.ref` keeps one. Indices given by `indicesOf` are borrowed.
  *
  * They work on arrays and on what stands for them inside `jit`, `grad` and `vjp`. A compiled function must be given the
- * indices among its arguments (`stack.sample`, then `indicesOf`): what is drawn while it is traced stays as it is.
+ * indices among its arguments (`stack.sample`, then `indicesOf`): positions drawn while it is traced would stay in it
+ * for ever, and are refused.
  * "slice" looks into a mask on the CPU and wasm backends; on others, and while tracing, it is the caller's word.
  *
  * @example
@@ -46,8 +48,18 @@ export const jaxOps: TokenOps<np.Array> = {
   },
 };
 
-/** Positions of the caller's own are looked into. */
+/** Positions on the CPU: looked into, and refused where the first call's would be every call's. */
 function checkPositions(indices: CPUTensor, seqLength: number): CPUTensor<Int32Array> {
+  if (isCompiling()) {
+    const expected =
+      "the indices as arrays among the arguments of a compiled function (stack.sample makes them)";
+    wrongType(
+      "indicesOf",
+      expected,
+      indices,
+      "positions drawn while it is traced, which would stay the same",
+    );
+  }
   const anyCPU = tensor(new Uint8Array(1), [1]);
   checkIndices("indicesOf", indices, anyCPU, undefined, seqLength, [2]);
   return indices as CPUTensor<Int32Array>;
