@@ -46,7 +46,8 @@ function makeTraining(compiled: boolean, leak: boolean) {
   const step = (weights: Arrays, x: Arrays[0], indices: Arrays) => {
     traces++;
     for (const [i, layer] of layers.entries()) layer.setWeights(weights[i]);
-    const out = stack.forward(x, {}, { indicesOf: (ordinal) => indices[ordinal] });
+    // An eager step draws for itself.
+    const out = stack.forward(x, {}, compiled ? { indicesOf: (ordinal) => indices[ordinal] } : {});
     stack.backward(out).dispose();
     tree.dispose(indices);
     return layers.map((layer) => layer.takeGrads());
