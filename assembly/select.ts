@@ -7,7 +7,7 @@
  * candidates on both sides of the guess are taken from each tile as it passes. Where that falls short (about one row in
  * 10^5, or when keys are injected), bisection over whole passes finds the K-th key exactly.
  */
-import { BITMAPS, CANDIDATES, CANDIDATES_MAX, KEYS, OUT, TILE, bitmapBytes, ensure } from "./memory";
+import { BITMAPS, CANDIDATES, CANDIDATES_MAX, KEYS, TILE, bitmapBytes, ensure } from "./memory";
 import { inWindow, keyOf, makeKeys, tokenAt } from "./philox";
 
 /** Bitmap addresses, and the row at hand. */
@@ -286,7 +286,7 @@ function bisect(): void {
     if (pass(middle) >= need) high = middle;
     else low = middle + 1;
   }
-  // All keys below it, then as many equal ones as are still wanted, in order. The bits of this pass go nowhere.
+  // All keys below it, then as many equal ones as are still wanted, in order. The bits of this pass go where no candidates are left: OUT holds rows.
   let missing = need;
   if (low > 0) missing -= pass(low - 1);
   else {
@@ -295,7 +295,7 @@ function bisect(): void {
   }
   for (let first = 0; first < length && missing > 0; first += TILE) {
     const n = min(TILE, length - first);
-    makeTile(first, n, OUT, low);
+    makeTile(first, n, CANDIDATES, low);
     for (let i = 0; i < n && missing > 0; ++i) {
       if (keyOf(KEYS, i) == low && (!classed || hasBit(contested, first + i))) {
         flipBit(selected, first + i);

@@ -1,8 +1,9 @@
-// Builds everything that is generated: the WASM core, its embedded bytes, the bundle and the type declarations.
+// Builds everything that is generated: the WASM core, its embedded bytes, the shaders as strings, the bundle and the
+// type declarations.
 //   node scripts/build.js          all of it
-//   node scripts/build.js --core   the core alone, which is what the tests need
+//   node scripts/build.js --core   the core and the shaders alone, which is what the tests need
 import { spawnSync } from "node:child_process";
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import * as asc from "assemblyscript/asc";
 import { build } from "esbuild";
@@ -17,6 +18,25 @@ writeFileSync(
   "src/wasm/core-bytes.ts",
   `/** The WASM core, ${bytes.length} bytes, in hexadecimal. Made by scripts/build.js from assembly/. */\n` +
     `export const coreHex: string = "${bytes.toString("hex")}";\n`,
+);
+
+/** A shader without its comments, indents and empty lines: a third of the bytes, and still a line for each line. */
+function lightened(wgsl) {
+  const lines = wgsl.split("\n").map((line) => line.replace(/\/\/.*/, "").trim());
+  return lines.filter((line) => line !== "").join("\n") + "\n";
+}
+
+const shaders = readdirSync("gpu").filter((file) => file.endsWith(".wgsl"));
+writeFileSync(
+  "src/backends/webgpu/shaders.ts",
+  `/** The shaders of gpu/, without their comments. Made by scripts/build.js. */\n` +
+    shaders
+      .sort()
+      .map((file) => {
+        const wgsl = lightened(readFileSync(`gpu/${file}`, "utf8"));
+        return `export const ${file.replace(".wgsl", "")}: string = ${JSON.stringify(wgsl)};\n`;
+      })
+      .join(""),
 );
 
 /** Bundles the package's entries into `outdir`, with what `coreModule` is. */

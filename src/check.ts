@@ -11,10 +11,9 @@ export function describe(value: unknown): string {
       return value.length > 40 ? `${JSON.stringify(value.slice(0, 40))}...` : JSON.stringify(value);
     case "object": {
       if (value === null) return "null";
-      if (Array.isArray(value))
-        return value.length > 8 ? `an array of ${value.length}` : `[${value.map(describe)}]`;
+      if (Array.isArray(value)) return describeList(value);
       const { dtype, shape } = value as { dtype?: unknown; shape?: unknown };
-      if (typeof dtype === "string" && Array.isArray(shape)) return `${dtype} [${shape}]`;
+      if (typeof dtype === "string" && Array.isArray(shape)) return `${dtype} ${describeList(shape)}`;
       return `an object (${value.constructor?.name ?? "no prototype"})`;
     }
     case "function":
@@ -22,6 +21,12 @@ export function describe(value: unknown): string {
     default:
       return String(value);
   }
+}
+
+/** One level deep: what an array holds may hold that array. */
+function describeList(list: readonly unknown[]): string {
+  if (list.length > 8) return `an array of ${list.length}`;
+  return `[${list.map((value) => (typeof value === "object" && value !== null ? "an object" : describe(value)))}]`;
 }
 
 /** Throws the TypeError for an argument of the wrong kind; `got` is put into words unless `words` are given. */

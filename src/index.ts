@@ -3,6 +3,15 @@
  * masks among them, and exact gather and scatter of hidden states.
  */
 export { type CPUBackendName, cpuBackend } from "./backends/cpu.ts";
+export { prepareGPU, type RequestGPUDeviceOptions, requestGPUDevice } from "./backends/webgpu/device.ts";
+export {
+  dispose,
+  type GPUTensorOptions,
+  gpuTensor,
+  type ToGPUOptions,
+  toCPU,
+  toGPU,
+} from "./backends/webgpu/tensors.ts";
 export { type MaskOptions, maskGather, maskSlice } from "./masks.ts";
 export { addRandomLTDStateDict, removeRandomLTDStateDict, type StateDict } from "./routing/checkpoints.ts";
 export {

@@ -182,11 +182,8 @@ function draw(request: SampleRequest): CPUTensor<Int32Array> {
 export function gptSampleTokens<O extends GPTSampleOptions>(options: O): SampledTokens<NewMask<O>>;
 export function gptSampleTokens(options: GPTSampleOptions): SampledTokens {
   const { request, attn, encoder } = checkSampling(options);
-  const mode = checkChoice<MaskMode>("maskMode", options.maskMode ?? "slice", [
-    "slice",
-    "gather",
-    "slice-unchecked",
-  ]);
+  const { maskMode = "slice" } = options;
+  const mode = checkChoice<MaskMode>("maskMode", maskMode, ["slice", "gather", "slice-unchecked"]);
   const kept = request.reservedLength;
   if (attn && mode === "slice" && !isGPUTensor(attn.mask)) {
     checkSliceable("attnMask", attn.mask, { ...attn.g, kept });

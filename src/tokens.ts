@@ -83,9 +83,10 @@ interface Layout {
 
 function checkLayout(options: TokenOptions, states: Tensor): Layout {
   checkObject("options", options);
+  const { batchFirst = true, encoder } = options;
   return {
-    batchFirst: checkBoolean("batchFirst", options.batchFirst ?? true),
-    encoder: checkEncoder(options.encoder, states),
+    batchFirst: checkBoolean("batchFirst", batchFirst),
+    encoder: checkEncoder(encoder, states),
   };
 }
 
@@ -143,7 +144,7 @@ function gatherBackward<T extends Tensor>(
   const { accumulateInto, out } = options;
   if (accumulateInto === undefined) {
     const result = resultTensor("out", out, grad, shape, [grad, indices]);
-    operationsOf(grad).scatterZeros(result, grad, indices, g, encoder);
+    operationsOf(grad).scatterZeros(result, grad, indices, g, encoder, out === undefined);
     return result as T;
   }
   if (out !== undefined) wrongType("out", "no out beside accumulateInto", out);
@@ -164,7 +165,8 @@ function scatterForward<T extends Tensor>(
   const { x, indices, g, encoder } = checkStates("allActivations", allActivations, sortedIndices, options);
   const part = checkAlongside("layerActivations", layerActivations, x);
   checkSameShape("layerActivations", part, withTokens(x, g.kept, g.batchFirst));
-  const inPlace = checkBoolean("inPlace", options.inPlace ?? false);
+  const { inPlace = false } = options;
+  checkBoolean("inPlace", inPlace);
   let out: Tensor;
   if (options.out === undefined) {
     if (inPlace)
@@ -190,7 +192,8 @@ function scatterBackward<T extends Tensor>(
   options: ScatterBackwardOptions<T> = {},
 ): ScatterGradients<T> {
   const { x: grad, indices, g, encoder } = checkStates("outGrad", outGrad, sortedIndices, options);
-  const inPlace = checkBoolean("inPlace", options.inPlace ?? false);
+  const { inPlace = false } = options;
+  checkBoolean("inPlace", inPlace);
   if (options.out !== undefined) checkObject("out", options.out);
   const { allActivationsGrad, layerActivationsGrad } = options.out ?? {};
   if (inPlace) {

@@ -57,9 +57,11 @@ describe.each(CPU_BACKENDS)("tokenSort, %s", (name) => {
     [70_000, 131_075],
     [3, 2 ** 31 - 1],
     [20_000, 2 ** 21],
+    [530_000, 2 ** 25],
+    [530_000, 2 ** 25 + 1],
   ])("K = %i of S = %i", (kept, seq) => {
     const random = randomSource(kept);
-    const sorted = positions(Math.min(seq, 2 ** 21), kept, "random", random);
+    const sorted = positions(Math.min(seq, 2 ** 22), kept, "random", random);
     sorted[kept - 1] = seq - 1;
     const { data } = sort(shuffled(sorted, random), [kept], seq);
     expectBytes(new Uint8Array(data.buffer), new Uint8Array(Int32Array.from(sorted).buffer), "positions");

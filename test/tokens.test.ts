@@ -43,6 +43,16 @@ test.each(CPU_BACKENDS)("tensors side by side in one buffer, %s", (name) => {
   ]);
 });
 
+test.each(CPU_BACKENDS)("what is read may share memory with what else is read, %s", (name) => {
+  useCPUBackend(name);
+  const data = Int32Array.of(0, 2, 5, 6);
+  const [all, part] = [tensor(data, [1, 4]), tensor(data.subarray(1, 3), [1, 2])];
+  const indices = tensor(data.subarray(0, 2), [1, 2]);
+  expect([...GatherTokens.forward(all, indices).data]).toEqual([0, 5]);
+  expect([...ScatterTokens.forward(all, part, indices).data]).toEqual([2, 2, 5, 6]);
+  expect([...GatherTokens.backward(part, indices, { seqLength: 4 }).data]).toEqual([2, 0, 5, 0]);
+});
+
 test("a Float16Array is taken where there is one, and results are bits", () => {
   const Float16 = (globalThis as { Float16Array?: typeof Uint16Array }).Float16Array;
   const data = Float16 ? new Float16(new Uint16Array([1, 2, 3]).buffer) : new Uint16Array([1, 2, 3]);

@@ -109,7 +109,12 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     this.#keepPrefix = checkInteger("keepPrefix", keepPrefix, 0, 2 ** 31 - 1);
   }
 
-  /** Whether tokens are dropped. True at first. */
+  /**
+   * Whether tokens are dropped. True at first.
+   *
+   * @example
+   * if (!layer.training) layer.train();
+   */
   get training(): boolean {
     return this.#training;
   }

@@ -13,13 +13,13 @@ export interface LayerTokenLRScheduleOptions {
 
 /**
  * The learning rate by layer-tokens consumed instead of steps: a step that drops tokens moves the schedule less. After
- * the random-LTD paper (arXiv 2211.11586), section 3 and its appendix, where it is called LayerToken LR.
+ * the LayerToken learning rate of the random-LTD paper (arXiv 2211.11586).
  *
  * With c consumed, w warm-up, T total and `p = min(1, (c - w) / (T - w))`: for c < w, `lr * c / w` ("linear") or
  * `lr * log(1 + c) / log(1 + w)` ("log"); then `floor + (lr - floor) * (1 - p)` ("linear") or
  * `floor + (lr - floor) * (1 + cos(pi * p)) / 2` ("cosine"). Both warm-ups are those of DeepSpeed's `WarmupLR`
- * (`runtime/lr_schedules.py`); the paper doesn't say what follows T, and here the rate stays at the floor.
- * DeepSpeed reads the same keys, and raises NotImplementedError.
+ * (`runtime/lr_schedules.py`), where "log" is the default. What follows T, the sources don't say: here the rate stays at
+ * the floor. DeepSpeed knows the same keys, and raises NotImplementedError.
  *
  * @example
  * const total_layer_tokens = scheduler.getTotalLayerTokens(steps);

@@ -96,12 +96,22 @@ export class RandomLTDScheduler {
     return lengthsOf(this.config.random_ltd_schedule, this.#min, this.#max, this.#schedule);
   }
 
-  /** The step t that the wrapped layers sample with: the last one given to `updateSeq`, 0 before the first. */
+  /**
+   * The step t that the wrapped layers sample with: the last one given to `updateSeq`, 0 before the first.
+   *
+   * @example
+   * const { seed, step } = scheduler; // what gptSampleTokens takes
+   */
   get step(): number {
     return Math.max(this.#step, 0);
   }
 
-  /** Layer-tokens of all steps so far: what {@link LayerTokenLRSchedule} goes by. */
+  /**
+   * Layer-tokens of all steps so far: what {@link LayerTokenLRSchedule} goes by.
+   *
+   * @example
+   * optimizer.learningRate = schedule.getLR(scheduler.consumedLayerTokens);
+   */
   get consumedLayerTokens(): number {
     return this.#consumed;
   }

@@ -23,7 +23,17 @@ export interface TokensAtOptions {
   readonly encoder: GPUCommandEncoder | undefined;
 }
 
-/** A framework's token operations. Everything is checked before they are called: they may trust shapes. */
+/**
+ * A framework's token operations. Everything is checked before they are called: they may trust shapes.
+ *
+ * @example
+ * const ops: TokenOps<Matrix> = {
+ *   isTensor: (value): value is Matrix => value instanceof Matrix,
+ *   shapeOf: (matrix) => matrix.dims,
+ *   at: (indices, { batchFirst }) => ({ gather: (states) => states.rows(indices.data, batchFirst), ... }),
+ * };
+ * const stack = convertToRandomLTD(blocks, scheduler, { ops });
+ */
 export interface TokenOps<T> {
   /** Whether `value` is one of the framework's tensors. */
   isTensor(value: unknown): value is T;

@@ -47,6 +47,10 @@ function expectClose(got: Step, wanted: Step, digits: number): void {
   expect(worst).toBeLessThan(10 ** -digits);
 }
 
+function arrayOfIndices({ data, shape }: CPUTensor<Int32Array>): np.Array {
+  return np.array(data as Int32Array<ArrayBuffer>, { shape: [...shape] });
+}
+
 const halfSquares = (out: np.Array, y: np.Array) => np.square(out.sub(y)).sum().mul(0.5);
 const inputs = () => [arrayOf(x), float64(y, [B, S, C]), arrayOf(causalMask(S)), arrayOf(rope)] as const;
 
@@ -71,7 +75,7 @@ function wrapped(kept: number, compiled: boolean): Step {
     tree.dispose(at);
     return [halfSquares(out, y), gx, layers.map((layer) => layer.takeGrads())];
   };
-  const at = [...stack.sample(B, S).values()].map((t) => np.array(t.data, { shape: [B, kept] }));
+  const at = [...stack.sample(B, S).values()].map(arrayOfIndices);
   const run = (compiled ? jit(step as never) : step) as typeof step;
   return numbers(run(blocksOf().map(weightsOf), ...inputs(), at) as never);
 }
@@ -474,15 +478,18 @@ describe("wrong uses", () => {
     const scheduler = makeScheduler({ ids: [0], layers: 1, min: K, max: S, model_mask_name: null });
     const l = new JaxLayer((w: np.Array, h) => h.mul(w));
     const stack = convertToRandomLTD([l], scheduler, { ops: jaxOps });
-    const step = (fail: boolean) =>
-      jit((w: np.Array, h: np.Array) => {
+    const step = (fail: boolean) => {
+      const compiled = jit((w: np.Array, h: np.Array, at: np.Array) => {
         l.setWeights(w);
-        const g = stack.backward(stack.forward(h));
+        const g = stack.backward(stack.forward(h, {}, { indicesOf: () => at }));
+        at.dispose();
         if (fail) throw new Error("elsewhere");
         return [g, l.takeGrads()];
       });
-    expect(() => step(true)(np.array(2), np.ones([B, S, C]))).toThrow("elsewhere");
-    const [g, w] = step(false)(np.array(2), np.ones([B, S, C]));
+      return compiled(np.array(2), np.ones([B, S, C]), arrayOfIndices(stack.sample(B, S).get(0)!));
+    };
+    expect(() => step(true)).toThrow("elsewhere");
+    const [g, w] = step(false);
     // The retained tokens have passed twice through a doubling.
     expect(g.sum().item()).toBe((K * 4 + (S - K)) * B * C);
     expect(w.item()).toBe(2 * K * B * C);

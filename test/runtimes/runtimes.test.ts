@@ -7,7 +7,7 @@ import { useCPUBackend } from "../../src/backends/cpu.ts";
 import * as lib from "../../src/index.ts";
 import { type Project, packedProject } from "../suites/packed.ts";
 import { digest } from "./digest.js";
-import { folder, installed, installRuntimes } from "./install.ts";
+import { folder, installed, installRuntimes } from "./install.js";
 
 /** What digest.js gave on the plain reference. Only another sampling rule, or other calls, may change it. */
 const EXPECTED = readFileSync(join(folder, "digest.txt"), "utf8").trim();

@@ -28,6 +28,28 @@ export async function testingCore(): Promise<TestingCore> {
   return instance.exports as unknown as TestingCore;
 }
 
+/** Has the core take `keys`, token by token, for every row until `injectKeys(0)`; `begin` came before. */
+function inject(wasm: TestingCore, keys: Uint32Array<ArrayBuffer>): void {
+  const address = wasm.listAddress() + 3 * (Math.ceil(keys.length / 512) * 64); // beyond three bitmaps
+  wasm.ensure(address + 4 * keys.length);
+  new Uint32Array(wasm.memory.buffer, address, keys.length).set(keys);
+  wasm.injectKeys(address);
+}
+
+/** What the core draws for `rows` rows in one call, K positions each, where token `i` of each has key `keys[i]`. */
+export function sampleInjected(
+  wasm: TestingCore,
+  keys: Uint32Array<ArrayBuffer>,
+  kept: number,
+  rows: number,
+): Int32Array {
+  wasm.begin(keys.length, kept);
+  inject(wasm, keys);
+  wasm.sampleRows(0, 0, rows, keys.length);
+  wasm.injectKeys(0);
+  return new Int32Array(wasm.memory.buffer, wasm.outAddress(), rows * kept).slice();
+}
+
 /**
  * The K positions that the core selects where token `i` has key `keys[i]`.
  *
@@ -42,11 +64,8 @@ export function selectInjected(
 ): Int32Array | undefined {
   const seq = keys.length;
   wasm.begin(seq, kept);
-  const injected = wasm.listAddress() + 3 * (Math.ceil(seq / 512) * 64); // beyond three bitmaps
-  wasm.ensure(injected + 4 * seq);
+  inject(wasm, keys);
   const memory = () => new Uint8Array(wasm.memory.buffer);
-  memory().set(new Uint8Array(keys.buffer, keys.byteOffset, keys.byteLength), injected);
-  wasm.injectKeys(injected);
   try {
     if (keep || real || prefix) {
       for (let first = 0; first < seq; first += wasm.stageBytes()) {

@@ -3,10 +3,10 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /** The folder of the matrix, whose packages are not the library's. */
-export const folder: string = fileURLToPath(new URL(".", import.meta.url));
+export const folder = fileURLToPath(new URL(".", import.meta.url));
 
-/** Installs the runtimes of the lock file, unless they are there already. */
-export function installRuntimes(): void {
+/** Installs what the lock file of the matrix names, unless it is there already. */
+export function installRuntimes() {
   const lock = readFileSync(`${folder}package-lock.json`, "utf8");
   const stamp = `${folder}node_modules/.installed-lock.json`;
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
@@ -15,7 +15,7 @@ export function installRuntimes(): void {
 }
 
 /** The first of some paths under the matrix's node_modules that is there. */
-export function installed(...paths: string[]): string {
+export function installed(...paths) {
   const found = paths.map((path) => `${folder}node_modules/${path}`).find(existsSync);
   if (!found) throw new Error(`none of ${paths.join(", ")} is installed in test/runtimes`);
   return found;

@@ -1,0 +1,5 @@
+import type { LaunchOptions } from "playwright-core";
+
+export function whyNot(): string | undefined;
+export function loadSwiftShader(): void;
+export function chromiumLaunch(): LaunchOptions;

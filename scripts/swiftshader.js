@@ -1,0 +1,85 @@
+// A WebGPU without a GPU, from npm packages alone: SwiftShader's Vulkan and a Chromium out of @sparticuz/chromium,
+// unpacked under node_modules/.cache. Linux on x64 only, which is what that package holds.
+import { randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { brotliDecompressSync } from "node:zlib";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const packed = join(root, "node_modules/@sparticuz/chromium");
+
+/** Why there is no software WebGPU on this machine, or undefined where there is one. */
+export function whyNot() {
+  if (process.platform !== "linux" || process.arch !== "x64") {
+    return `@sparticuz/chromium is for Linux on x64, not ${process.platform} on ${process.arch}`;
+  }
+  return existsSync(packed) ? undefined : "@sparticuz/chromium is not installed";
+}
+
+/** The files of a tar archive, name and contents. It holds nothing but plain files with short names. */
+function* untar(tar) {
+  const text = (from, to) => tar.toString("latin1", from, to).replace(/\0.*/s, "");
+  for (let at = 0; tar[at] !== 0; ) {
+    const size = Number.parseInt(text(at + 124, at + 136), 8);
+    yield { name: text(at, at + 100), contents: tar.subarray(at + 512, at + 512 + size) };
+    at += 512 + Math.ceil(size / 512) * 512;
+  }
+}
+
+/** Unpacks archives of the package into one folder, once a version; processes that race each rename a whole one. */
+function unpacked(name, archives) {
+  const { version } = JSON.parse(readFileSync(join(packed, "package.json"), "utf8"));
+  const folder = join(root, "node_modules/.cache/random-ltd", `chromium-${version}`, name);
+  if (existsSync(folder)) return folder;
+  const making = `${folder}-${randomUUID()}`;
+  for (const archive of archives) {
+    const bytes = brotliDecompressSync(readFileSync(join(packed, "bin", archive)));
+    const files = archive.endsWith(".tar.br") ? untar(bytes) : [{ name: "chromium", contents: bytes }];
+    for (const { name: file, contents } of files) {
+      mkdirSync(dirname(join(making, file)), { recursive: true });
+      writeFileSync(join(making, file), contents, { mode: 0o755 });
+    }
+  }
+  try {
+    renameSync(making, folder);
+  } catch (error) {
+    rmSync(making, { recursive: true });
+    if (!existsSync(folder)) throw error;
+  }
+  return folder;
+}
+
+/** Lets this process's Vulkan be SwiftShader: to be called before `webgpu` is imported. */
+export function loadSwiftShader() {
+  const folder = unpacked("swiftshader", ["swiftshader.tar.br"]);
+  process.env.VK_ICD_FILENAMES = join(folder, "vk_swiftshader_icd.json");
+  const { RTLD_NOW, RTLD_GLOBAL } = constants.dlopen;
+  const RTLD_NODELETE = 0x1000;
+  try {
+    process.dlopen({ exports: {} }, join(folder, "libvulkan.so.1"), RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
+  } catch (error) {
+    // It is loaded by now: Node only misses the registration that its own modules make.
+    if (!/did not self-register/.test(error.message)) throw error;
+  }
+}
+
+/** How playwright-core launches the package's Chromium with WebGPU over SwiftShader. */
+export function chromiumLaunch() {
+  const folder = unpacked("chromium", ["chromium.br", "swiftshader.tar.br", "al2023.tar.br"]);
+  return {
+    executablePath: join(folder, "chromium"),
+    env: { ...process.env, LD_LIBRARY_PATH: join(folder, "lib") },
+    args: [
+      "--no-sandbox",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--enable-unsafe-webgpu",
+      "--use-webgpu-adapter=swiftshader",
+    ],
+  };
+}

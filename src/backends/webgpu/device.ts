@@ -1,0 +1,66 @@
+import { checkObject, wrongType, wrongValue } from "../../check.ts";
+import { kernels, program } from "./kernels.ts";
+import { compileAhead } from "./pipelines.ts";
+import { checkNotLost, stateOf } from "./state.ts";
+
+/** Options of {@link requestGPUDevice}. */
+export interface RequestGPUDeviceOptions {
+  /** Where adapters come from; `navigator.gpu` unless another is given, as in Node. */
+  gpu?: GPU;
+  /** Handed to `requestAdapter`. */
+  powerPreference?: GPUPowerPreference;
+  /** Features wanted where the adapter has them, such as "timestamp-query". */
+  features?: readonly GPUFeatureName[];
+}
+
+/**
+ * Requests a device with what the adapter can hold: the largest buffers and bindings, where a plain `requestDevice()`
+ * gives 256 MiB and 128 MiB. Larger tensors than a binding are split either way; larger than a buffer can't be.
+ *
+ * @param options See {@link RequestGPUDeviceOptions}.
+ * @throws TypeError where there is no WebGPU; RangeError where it has no adapter.
+ * @example
+ * const device = await requestGPUDevice();
+ */
+export async function requestGPUDevice(options: RequestGPUDeviceOptions = {}): Promise<GPUDevice> {
+  checkObject("options", options);
+  const { gpu = globalThis.navigator?.gpu, powerPreference, features = [] } = options;
+  if (!gpu) wrongType("gpu", "a runtime with WebGPU, or a GPU", gpu, "none");
+  const adapter = await gpu.requestAdapter({ powerPreference });
+  if (adapter === null) wrongValue("gpu", "a GPU with an adapter", gpu, "none");
+  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  return adapter.requestDevice({
+    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+    requiredFeatures: features.filter((feature) => adapter.features.has(feature)),
+  });
+}
+
+/**
+ * Compiles every shader of the library for a device ahead of its first use, without holding up the device. What is not
+ * prepared is compiled when it is first called.
+ *
+ * @param device The device to compile for.
+ * @throws Error, by rejecting, where a shader does not compile: the compiler's words and the numbered source;
+ *   RangeError where the device is lost.
+ * @example
+ * await prepareGPU(device);
+ */
+export async function prepareGPU(device: GPUDevice): Promise<void> {
+  checkDevice(device);
+  checkNotLost(stateOf(device));
+  const programs = Object.values(kernels()).flatMap((kernel) => {
+    const elements = kernel.source.includes("const element_bytes") ? [2, 1] : [4];
+    const units = kernel.source.includes("alias unit") ? [16, 4] : [4];
+    return elements.flatMap((elementBytes) =>
+      units.map((unitBytes) => program(kernel, { unitBytes, elementBytes })),
+    );
+  });
+  await compileAhead(device, programs);
+}
+
+/** A GPUDevice, told by what it does: tags don't survive every runtime. */
+export function checkDevice(device: unknown): asserts device is GPUDevice {
+  if (typeof device !== "object" || device === null || !("queue" in device) || !("createBuffer" in device)) {
+    wrongType("device", "a GPUDevice", device);
+  }
+}

@@ -1,0 +1,120 @@
+/** Attention masks on the GPU. Shapes and units: gpu/mask_gather.wgsl, gpu/slice.wgsl. */
+import type { GPUTensor } from "../../tensor.ts";
+import type { MaskGeometry, MaskOperations } from "../backend.ts";
+import { Call, sliceParams } from "./call.ts";
+import { rowWindows, windowBytes } from "./windows.ts";
+
+/** Bytes that a lane moves at once: 16 or 4 where every row begins at a multiple of it, else 0, byte by byte. */
+function unitBytes(lengths: readonly number[]): 0 | 4 | 16 {
+  const fits = (unit: number) => lengths.every((length) => length % unit === 0);
+  return fits(16) ? 16 : fits(4) ? 4 : 0;
+}
+
+function whole(bytes: number): { start: number; bytes: number } {
+  return { start: 0, bytes };
+}
+
+/** Mask operations by WebGPU. */
+export const webgpuMasks: MaskOperations<GPUTensor> = {
+  maskGather(out, mask, indices, g, encoder) {
+    const call = new Call(out.device, encoder, out, [mask, indices]);
+    const idx = call.indices("sortedIndices", indices, out);
+    const { layers, batch, heads, query, seq, kept, maskBatch, elementBytes } = g;
+    const outQuery = query === 1 ? 1 : kept;
+    const [outRow, maskRow] = [kept * elementBytes, seq * elementBytes];
+    const even = outRow % 4 === 0;
+    const words = outRow / 4;
+    call.checkRows(Math.max(layers * batch * heads * outQuery, maskBatch * heads * query), maskRow);
+    for (const dst of rowWindows(layers * batch * heads * outQuery, outRow, call.budget)) {
+      for (const src of rowWindows(maskBatch * heads * query, maskRow, call.budget)) {
+        call.dispatch({
+          kernel: elementBytes === 4 ? "maskGather" : even ? "maskGatherSmall" : "maskGatherOdd",
+          variant: { unitBytes: 4, elementBytes },
+          operands: [
+            { name: "dst", buffer: out.buffer, ...windowBytes(out.byteOffset, outRow, dst, whole(outRow)) },
+            {
+              name: "src",
+              buffer: mask.buffer,
+              ...windowBytes(mask.byteOffset, maskRow, src, whole(maskRow)),
+            },
+            idx,
+          ],
+          params: (shift) => [
+            dst.rows,
+            Math.floor(words),
+            even ? call.tile(words) : 0,
+            seq,
+            kept,
+            query,
+            outQuery,
+            heads,
+            batch,
+            maskBatch,
+            dst.first,
+            dst.rows,
+            shift("dst"),
+            src.first,
+            src.rows,
+            shift("src"),
+            shift("idx") / 4,
+          ],
+          groups: (shift) =>
+            even
+              ? call.rowGroups(dst.rows, words)
+              : call.flatGroups(Math.ceil(((shift("dst") % 4) + dst.rows * outRow) / 4)),
+        });
+      }
+    }
+    call.end();
+  },
+
+  maskSlice(out: GPUTensor, mask: GPUTensor, g: MaskGeometry, encoder?: GPUCommandEncoder) {
+    const call = new Call(out.device, encoder, out, [mask]);
+    const { maskBatch, heads, query, seq, kept, elementBytes } = g;
+    const outQuery = query === 1 ? 1 : kept;
+    const [outRow, maskRow] = [kept * elementBytes, seq * elementBytes];
+    const unit = unitBytes([outRow, maskRow, out.byteOffset, mask.byteOffset]);
+    const lanes = unit === 0 ? 1 : outRow / unit;
+    call.checkRows(maskBatch * heads * query, maskRow);
+    for (const dst of rowWindows(maskBatch * heads * outQuery, outRow, call.budget)) {
+      for (const src of rowWindows(maskBatch * heads * query, maskRow, call.budget)) {
+        call.dispatch({
+          kernel: unit === 0 ? "sliceBytes" : "slice",
+          variant: { unitBytes: unit || 4 },
+          operands: [
+            { name: "dst", buffer: out.buffer, ...windowBytes(out.byteOffset, outRow, dst, whole(outRow)) },
+            {
+              name: "src",
+              buffer: mask.buffer,
+              ...windowBytes(mask.byteOffset, maskRow, src, whole(maskRow)),
+            },
+          ],
+          params: (shift) => {
+            const by = unit || 1;
+            const [row, pitch] = [outRow / by, maskRow / by];
+            const [to, from] = [shift("dst") / by, shift("src") / by];
+            return sliceParams(
+              dst.rows,
+              row,
+              call.tile(lanes),
+              outQuery,
+              query,
+              pitch,
+              dst.first,
+              dst.rows,
+              to,
+              src.first,
+              src.rows,
+              from,
+            );
+          },
+          groups: (shift) =>
+            unit === 0
+              ? call.flatGroups(Math.ceil(((shift("dst") % 4) + dst.rows * outRow) / 4))
+              : call.rowGroups(dst.rows, lanes),
+        });
+      }
+    }
+    call.end();
+  },
+};

@@ -1,0 +1,109 @@
+/**
+ * Buffers that the library keeps for itself. What a caller's encoder has recorded is neither rewritten nor destroyed:
+ * nobody tells the library when that encoder is submitted. What the library submitted itself may be rewritten at
+ * once, as the queue keeps the order.
+ */
+import { type DeviceState, type PooledBuffer, USAGE } from "./state.ts";
+
+const SLOT = 256; // the largest alignment of a uniform binding
+const SLAB = 64 * 1024;
+const MAX_SLABS = 32; // 8192 differing dispatches, 2 MiB
+const MAX_KEPT = 16 * 1024 * 1024;
+
+/** Lets go of what has grown too large. Between calls only: within one, an encoder that is not submitted uses it. */
+export function trim({ parameters }: DeviceState): void {
+  if (parameters.slabs.length <= MAX_SLABS) return;
+  for (const slab of parameters.slabs) release(slab);
+  parameters.slabs.length = 0;
+  parameters.slots.clear();
+  parameters.free = 0;
+}
+
+/**
+ * The place where these parameters lie. They are found by their contents and never rewritten, so one that is recorded
+ * stays as it is, and a training loop that comes back to its shapes writes nothing.
+ */
+export function parameters(
+  state: DeviceState,
+  words: readonly number[],
+  recorded: boolean,
+): GPUBufferBinding {
+  const pool = state.parameters;
+  const key = words.join();
+  let slot = pool.slots.get(key);
+  if (slot === undefined) {
+    if (pool.free === 0) {
+      pool.slabs.push(pooled(state, SLAB, USAGE.UNIFORM | USAGE.COPY_DST));
+      pool.free = SLAB / SLOT;
+    }
+    slot = { slab: pool.slabs.at(-1)!, offset: SLAB - pool.free * SLOT };
+    pool.free--;
+    state.device.queue.writeBuffer(slot.slab.buffer, slot.offset, new Uint32Array(words));
+    pool.slots.set(key, slot);
+  }
+  slot.slab.recorded ||= recorded;
+  return { buffer: slot.slab.buffer, offset: slot.offset, size: Math.ceil(words.length / 4) * 16 };
+}
+
+/** A place for `bytes` that this call's GPU work alone writes and reads. */
+export function scratch(state: DeviceState, name: string, bytes: number, recorded: boolean): GPUBuffer {
+  let held = state.scratch.get(name);
+  if (held === undefined || held.buffer.size < bytes) {
+    if (held !== undefined) release(held);
+    held = pooled(state, roomFor(bytes), USAGE.STORAGE | USAGE.COPY_DST);
+    state.scratch.set(name, held);
+  }
+  held.recorded ||= recorded;
+  return held.buffer;
+}
+
+/**
+ * Uploads the indices of one call.
+ * @param encoder The caller's, or undefined for a call that submits itself.
+ * @returns Where they lie; `passing` where the caller is to destroy the buffer once its work is submitted.
+ */
+export function upload(
+  state: DeviceState,
+  data: Uint8Array,
+  encoder: GPUCommandEncoder | undefined,
+): { buffer: GPUBuffer; byteOffset: number; passing: boolean } {
+  const { queue } = state.device;
+  const bytes = data.byteLength;
+  if (encoder !== undefined) {
+    let arena = state.arenas.get(encoder);
+    if (arena === undefined || arena.used + bytes > arena.buffer.size) {
+      const size = Math.max(
+        roomFor(bytes),
+        arena === undefined ? SLAB : Math.min(2 * arena.buffer.size, MAX_KEPT),
+      );
+      arena = { buffer: pooled(state, size, USAGE.STORAGE | USAGE.COPY_DST).buffer, used: 0 };
+      state.arenas.set(encoder, arena);
+    }
+    const byteOffset = arena.used;
+    arena.used += Math.ceil(bytes / SLOT) * SLOT;
+    queue.writeBuffer(arena.buffer, byteOffset, data as BufferSource);
+    return { buffer: arena.buffer, byteOffset, passing: false };
+  }
+  const passing = bytes > MAX_KEPT;
+  let { upload: held } = state;
+  if (passing || held === undefined || held.buffer.size < bytes) {
+    if (!passing && held !== undefined) release(held);
+    held = pooled(state, passing ? bytes : roomFor(bytes), USAGE.STORAGE | USAGE.COPY_DST);
+    if (!passing) state.upload = held;
+  }
+  queue.writeBuffer(held.buffer, 0, data as BufferSource);
+  return { buffer: held.buffer, byteOffset: 0, passing };
+}
+
+function pooled({ device }: DeviceState, size: number, usage: number): PooledBuffer {
+  return { buffer: device.createBuffer({ label: "random-ltd", size, usage }), recorded: false };
+}
+
+function release({ buffer, recorded }: PooledBuffer): void {
+  if (!recorded) buffer.destroy();
+}
+
+/** A size that the next, slightly larger request still fits. */
+function roomFor(bytes: number): number {
+  return Math.max(4096, 2 ** Math.ceil(Math.log2(bytes)));
+}

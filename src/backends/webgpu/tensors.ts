@@ -1,0 +1,238 @@
+import { checkInteger, checkObject, wrongType, wrongValue } from "../../check.ts";
+import { checkAlongside, checkResultShape } from "../../indices.ts";
+import {
+  bytesOf,
+  type CPUTensor,
+  checkCPUTensor,
+  checkShape,
+  checkTensor,
+  type DType,
+  elementBytes,
+  elementCount,
+  type GPUTensor,
+  isGPUTensor,
+  zeros,
+} from "../../tensor.ts";
+import { Call } from "./call.ts";
+import { checkDevice } from "./device.ts";
+import { webgpuMasks } from "./masks.ts";
+import { ownsBuffer, webgpuOperations } from "./operations.ts";
+import { checkCompiled } from "./pipelines.ts";
+import { checkNotLost, lostWords, stateOf, USAGE } from "./state.ts";
+
+/** Options of {@link gpuTensor}. */
+export interface GPUTensorOptions {
+  /** The device that the buffer is of. */
+  device: GPUDevice;
+  /** Where the tensor begins in the buffer, in bytes: a multiple of its element size, of 4 where it is written. */
+  byteOffset?: number;
+}
+
+/** Options of {@link toGPU}. */
+export interface ToGPUOptions {
+  /** Written and returned instead of a new tensor: at once, before what an encoder has not submitted yet. */
+  out?: GPUTensor;
+}
+
+const GPU_DTYPES: readonly DType[] = ["float32", "float16", "bfloat16", "int32", "uint32", "uint8"];
+
+/**
+ * Makes a GPU tensor around a caller's own buffer. Nothing is copied, and the buffer stays the caller's: `dispose`
+ * lets go of it, no more.
+ *
+ * @param buffer A buffer with usage STORAGE. Of a tensor whose bytes are no multiple of 4 it holds the whole last word.
+ * @param shape Length of each dimension, every one at least 1.
+ * @param dtype Any but float64, which no GPU holds.
+ * @param options See {@link GPUTensorOptions}.
+ * @throws TypeError where an argument is of the wrong kind; RangeError where the tensor does not lie in the buffer, the
+ *   offset is no multiple of the element size, or the buffer has no usage STORAGE.
+ * @example
+ * const hidden = gpuTensor(buffer, [8, 2048, 768], "float32", { device });
+ */
+export function gpuTensor(
+  buffer: GPUBuffer,
+  shape: readonly number[],
+  dtype: DType,
+  options: GPUTensorOptions,
+): GPUTensor {
+  if (typeof buffer !== "object" || buffer === null || !("mapState" in buffer)) {
+    wrongType("buffer", "a GPUBuffer", buffer);
+  }
+  checkShape("shape", shape);
+  checkGPUDType("dtype", dtype, dtype);
+  checkObject("options", options);
+  const { device, byteOffset = 0 } = options;
+  checkDevice(device);
+  checkInteger("byteOffset", byteOffset, 0, Number.MAX_SAFE_INTEGER);
+  const size = elementBytes(dtype);
+  if (byteOffset % size !== 0)
+    wrongValue("byteOffset", `a multiple of ${size}, the bytes of ${dtype}`, byteOffset);
+  if ((buffer.usage & USAGE.STORAGE) === 0) {
+    wrongValue("buffer", "a buffer with usage STORAGE", buffer, `usage 0x${buffer.usage.toString(16)}`);
+  }
+  const end = Math.ceil((byteOffset + elementCount(shape) * size) / 4) * 4;
+  if (end > buffer.size) {
+    wrongValue(
+      "buffer",
+      `at least ${end} bytes for ${dtype} [${shape}] from ${byteOffset} on`,
+      buffer,
+      `${buffer.size}`,
+    );
+  }
+  return { buffer, byteOffset, shape: [...shape], dtype, device, operations: webgpuOperations };
+}
+
+/**
+ * Uploads a tensor. To share one upload of indices among calls, upload them once.
+ *
+ * @param tensor A CPU tensor of any dtype but float64, which no GPU holds.
+ * @param device The device to upload to; `out`'s own where that is given.
+ * @param options See {@link ToGPUOptions}.
+ * @returns A new tensor, the caller's to `dispose`, or `out`.
+ * @throws TypeError where an argument is of the wrong kind, or `out` of another dtype or device; RangeError where `out`
+ *   has another shape, or the device can't hold the tensor or is lost.
+ * @example
+ * const indices = toGPU(sampledIndices, device); // int32 [L,B,K], for every layer
+ */
+export function toGPU(tensor: CPUTensor, device: GPUDevice, options: ToGPUOptions = {}): GPUTensor {
+  const t = checkCPUTensor("tensor", tensor);
+  checkGPUDType("tensor", t.dtype, t);
+  checkDevice(device);
+  checkObject("options", options);
+  checkNotLost(stateOf(device));
+  let { out } = options;
+  if (out === undefined) {
+    out = webgpuOperations.empty(device, t.shape, t.dtype);
+  } else {
+    const held = checkTensor("out", out);
+    if (!isGPUTensor(held)) wrongType("out", "a GPU tensor", out, "a CPU tensor");
+    if (held.device !== device)
+      wrongType("out", "a tensor on the same device", out, "a tensor on another device");
+    checkAlongside("out", out, { ...held, dtype: t.dtype });
+    checkResultShape("out", out, t.shape);
+  }
+  write(out, bytesOf(t));
+  return out;
+}
+
+function write(out: GPUTensor, bytes: Uint8Array): void {
+  const { device, buffer, byteOffset } = out;
+  const even = bytes.byteLength - (bytes.byteLength % 4);
+  const writable = (buffer.usage & USAGE.COPY_DST) !== 0;
+  if (writable && even > 0) device.queue.writeBuffer(buffer, byteOffset, bytes as BufferSource, 0, even);
+  if (writable && even === bytes.byteLength) return;
+  // The last word may hold a neighbour's bytes, and a caller's buffer may take no copy: a shader writes those.
+  const done = writable ? even : 0;
+  const rest = bytes.byteLength - done;
+  const padded = new Uint8Array(Math.ceil(rest / 4) * 4);
+  padded.set(bytes.subarray(done));
+  const shape = [1, 1, 1, rest];
+  const staged = webgpuOperations.empty(device, shape, "uint8");
+  device.queue.writeBuffer(staged.buffer, 0, padded);
+  const target: GPUTensor = { ...out, byteOffset: byteOffset + done, shape, dtype: "uint8" };
+  copyBytes(target, staged, rest);
+  staged.buffer.destroy();
+}
+
+/** Copies bytes between two buffers by shaders: the whole words, and what is left of the last. */
+function copyBytes(to: GPUTensor, from: GPUTensor, bytes: number): void {
+  const even = bytes - (bytes % 4);
+  if (even > 0) {
+    const call = new Call(to.device, undefined, to, [from]);
+    call.copyWords(from, to, even);
+    call.end();
+  }
+  const rest = bytes % 4;
+  if (rest === 0) return;
+  const [head, tail] = [from, to].map((t) => ({
+    ...t,
+    byteOffset: t.byteOffset + even,
+    shape: [1, 1, 1, rest],
+  }));
+  webgpuMasks.maskSlice(tail, head, {
+    maskBatch: 1,
+    heads: 1,
+    query: 1,
+    seq: rest,
+    kept: rest,
+    elementBytes: 1,
+  });
+}
+
+/**
+ * Reads a tensor back, once the work that was submitted before is done. What an encoder has recorded and nobody
+ * submitted is not among it.
+ *
+ * @param gpuTensor A GPU tensor.
+ * @returns A new CPU tensor of its shape and dtype.
+ * @throws By rejecting. TypeError where it is no GPU tensor; RangeError where its device is lost, with the device's own
+ *   reason; Error where a shader did not compile since the last time, with its numbered source.
+ * @example
+ * const { data } = await toCPU(hidden);
+ */
+export async function toCPU(gpuTensor: GPUTensor): Promise<CPUTensor> {
+  const t = checkGPUTensor(gpuTensor);
+  const { device, buffer, byteOffset } = t;
+  const state = stateOf(device);
+  checkNotLost(state);
+  const result = zeros([...t.shape], t.dtype);
+  const bytes = bytesOf(result);
+  const start = byteOffset - (byteOffset % 4);
+  const size = Math.ceil((byteOffset + bytes.byteLength) / 4) * 4 - start;
+  const staging = device.createBuffer({
+    label: "random-ltd toCPU",
+    size,
+    usage: USAGE.MAP_READ | USAGE.COPY_DST,
+  });
+  let source = { buffer, start };
+  let copied: GPUTensor | undefined;
+  if ((buffer.usage & USAGE.COPY_SRC) === 0) {
+    copied = webgpuOperations.empty(device, [size / 4], "uint32");
+    const call = new Call(device, undefined, copied, [t]);
+    call.copyWords({ buffer, byteOffset: start }, copied, size);
+    call.end();
+    source = { buffer: copied.buffer, start: 0 };
+  }
+  const encoder = device.createCommandEncoder({ label: "random-ltd toCPU" });
+  encoder.copyBufferToBuffer(source.buffer, source.start, staging, 0, size);
+  device.queue.submit([encoder.finish()]);
+  try {
+    await staging.mapAsync(1); // GPUMapMode.READ
+    checkCompiled(device);
+    bytes.set(new Uint8Array(staging.getMappedRange(), byteOffset - start, bytes.byteLength));
+    return result;
+  } catch (error) {
+    if (staging.mapState === "mapped") throw error;
+    // A lost device fails the mapping; its own reason comes a moment before or after.
+    const lost = await Promise.race([device.lost, new Promise<undefined>((done) => setTimeout(done, 500))]);
+    if (lost === undefined) throw error;
+    return wrongValue("device", "a device that is not lost", device, lostWords(lost));
+  } finally {
+    staging.destroy();
+    copied?.buffer.destroy();
+  }
+}
+
+/**
+ * Frees a tensor that the library made, by `toGPU` or as a result. Of a view or of a caller's buffer it only lets go.
+ * Work that was submitted before goes on; a tensor is not to be used afterwards.
+ *
+ * @param gpuTensor A GPU tensor. Disposing of it twice does nothing.
+ * @throws TypeError where it is no GPU tensor.
+ * @example
+ * dispose(retained);
+ */
+export function dispose(gpuTensor: GPUTensor): void {
+  const t = checkGPUTensor(gpuTensor);
+  if (ownsBuffer(t)) t.buffer.destroy();
+}
+
+function checkGPUTensor(value: unknown): GPUTensor {
+  const t = checkTensor("gpuTensor", value);
+  if (!isGPUTensor(t)) wrongType("gpuTensor", "a GPU tensor", value, "a CPU tensor");
+  return t;
+}
+
+function checkGPUDType(name: string, dtype: unknown, got: unknown): void {
+  if (!GPU_DTYPES.includes(dtype as DType)) wrongType(name, GPU_DTYPES.join(" or "), got);
+}

@@ -1,0 +1,77 @@
+/**
+ * Address arithmetic: how tensors are cut into what one binding may hold, and where a binding begins. Bytes are plain
+ * numbers here, exact to 2^53; only what counts from the beginning of a binding goes to a shader, as 32 bits.
+ */
+
+/** What a binding costs beyond its rows: it begins at a multiple of the device's alignment and ends at a whole word. */
+const SLACK = 512;
+
+/** Rows are counted in 32 bits, with room for the lanes of the last group. */
+const MAX_ROWS = 2 ** 31;
+
+/** The largest binding that byte addresses of 32 bits reach. */
+export const MAX_BINDING: number = 2 ** 32 - 4096;
+
+/** A run of rows. */
+export interface Window {
+  readonly first: number;
+  readonly rows: number;
+}
+
+/** A run of the bytes of every row. */
+export interface Columns {
+  readonly start: number;
+  readonly bytes: number;
+}
+
+/** Cuts rows of `rowBytes` into windows that a binding of `budget` bytes holds. */
+export function rowWindows(
+  rows: number,
+  rowBytes: number,
+  budget: number,
+  maxRows: number = MAX_ROWS,
+): Window[] {
+  const each = Math.max(1, Math.min(maxRows, Math.floor((budget - SLACK) / rowBytes)));
+  const windows: Window[] = [];
+  for (let first = 0; first < rows; first += each)
+    windows.push({ first, rows: Math.min(each, rows - first) });
+  return windows;
+}
+
+/** Cuts a row that a binding of `budget` bytes does not hold; one that it holds stays whole. */
+export function columnCuts(rowBytes: number, budget: number): Columns[] {
+  const each = budget - SLACK - (budget % 256);
+  if (rowBytes <= each) return [{ start: 0, bytes: rowBytes }];
+  const cuts: Columns[] = [];
+  for (let start = 0; start < rowBytes; start += each) {
+    cuts.push({ start, bytes: Math.min(each, rowBytes - start) });
+  }
+  return cuts;
+}
+
+/** Where a window begins and ends, in bytes from the beginning of its buffer. */
+export function windowBytes(
+  byteOffset: number,
+  rowBytes: number,
+  window: Window,
+  columns: Columns,
+): { start: number; end: number } {
+  const start = byteOffset + window.first * rowBytes + columns.start;
+  return { start, end: start + (window.rows - 1) * rowBytes + columns.bytes };
+}
+
+/** A range that may be bound: whole words, from a multiple of `alignment` on. */
+export function bindable(
+  start: number,
+  end: number,
+  alignment: number,
+): { offset: number; size: number; shift: number } {
+  const offset = Math.floor(start / alignment) * alignment;
+  return { offset, size: Math.ceil(end / 4) * 4 - offset, shift: start - offset };
+}
+
+/** Workgroups along x and y for `count` of them: a dimension holds 65535. */
+export function spread(count: number, most: number): [number, number] {
+  const x = Math.min(count, most);
+  return [x, Math.ceil(count / x)];
+}

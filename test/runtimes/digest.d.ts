@@ -1,0 +1,1 @@
+export function digest(lib: typeof import("../../src/index.ts"), calls?: number): string;

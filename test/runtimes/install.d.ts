@@ -1,0 +1,3 @@
+export const folder: string;
+export function installRuntimes(): void;
+export function installed(...paths: string[]): string;
