@@ -26,9 +26,9 @@ export function weightsOf({ c, weights }: Block): BlockWeights {
 /** Turns pairs of channels of x [B,N,C] by angles [B or 1,N]. */
 function rotate(x: np.Array, angles: np.Array): np.Array {
   const [batch, n, c] = x.shape;
-  const by = float64(
+  const by = np.array(
     Array.from({ length: c / 2 }, (_, i) => 1 / (2 * i + 1)),
-    [1, 1, c / 2, 1],
+    { shape: [1, 1, c / 2, 1], dtype: angles.dtype },
   );
   const turn = angles.reshape([angles.shape[0], n, 1, 1]).mul(by);
   const pairs = x.reshape([batch, n, c / 2, 2]);
