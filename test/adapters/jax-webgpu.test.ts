@@ -135,9 +135,10 @@ describe.skipIf(reason !== undefined)(`jax-js on WebGPU${reason ? `, not here: $
         }
         expect(values.length).toBe(wanted.length);
         for (const [i, data] of values.entries()) {
-          const largest = Math.max(...wanted[i].map(Math.abs));
+          const largest = Math.max(1, ...wanted[i].map(Math.abs));
           const worst = Math.max(...[...data].map((value, j) => Math.abs(value - wanted[i][j])));
-          expect(worst / largest).toBeLessThan(1e-4);
+          // WGSL lets sin and cos be wrong by 2^-11. Seen: 2e-4 over SwiftShader, at K = S too; 7e-7 on "wasm".
+          expect(worst / largest).toBeLessThan(2 ** -11);
         }
       }
     }
