@@ -42,7 +42,8 @@ writeFileSync(
 /** Bundles the package's entries into `outdir`, with what `coreModule` is. */
 async function bundle(outdir, plugins) {
   await build({
-    entryPoints: { index: "src/index.ts" },
+    entryPoints: { index: "src/index.ts", jax: "src/adapters/jax.ts" },
+    external: ["@jax-js/jax"],
     outdir,
     bundle: true,
     splitting: true,
