@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { whyNoDawn } from "./gpu/dawn.ts";
 
 /** Each `js` block of a document, and the `text` block that follows it at once: what it prints. */
 function examples(document: string) {
@@ -9,6 +10,7 @@ function examples(document: string) {
 }
 
 describe("the README's examples", () => {
+  const noGPU = whyNoDawn();
   const found = examples(readFileSync("README.md", "utf8"));
 
   it("are found", () => {
@@ -19,10 +21,12 @@ describe("the README's examples", () => {
     code,
     printed,
     i,
-  }) => {
+  }, context) => {
     mkdirSync("out/readme", { recursive: true });
     const file = `out/readme/example-${i}.mjs`;
     writeFileSync(file, code);
-    expect(execFileSync(process.execPath, [file], { encoding: "utf8" })).toBe(printed);
+    const gpu = code.includes("requestGPUDevice") ? ["--import", "./test/suites/with-gpu.js"] : [];
+    if (gpu.length > 0 && noGPU) return context.skip(noGPU);
+    expect(execFileSync(process.execPath, [...gpu, file], { encoding: "utf8" })).toBe(printed);
   });
 });
