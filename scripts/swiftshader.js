@@ -51,9 +51,14 @@ function unpacked(name, archives) {
   return folder;
 }
 
+/** The folder of SwiftShader's Vulkan and its ICD file. */
+export function swiftShaderFolder() {
+  return unpacked("swiftshader", ["swiftshader.tar.br"]);
+}
+
 /** Lets this process's Vulkan be SwiftShader: to be called before `webgpu` is imported. */
 export function loadSwiftShader() {
-  const folder = unpacked("swiftshader", ["swiftshader.tar.br"]);
+  const folder = swiftShaderFolder();
   process.env.VK_ICD_FILENAMES = join(folder, "vk_swiftshader_icd.json");
   const { RTLD_NOW, RTLD_GLOBAL } = constants.dlopen;
   const RTLD_NODELETE = 0x1000;
