@@ -9,7 +9,11 @@ import { checkArray } from "./arrays.ts";
  * The retained tokens of one layer, as arrays that a compiled function takes among its arguments: K and S are in their
  * shapes, the positions in their elements, so that another draw of the same K compiles nothing.
  *
- * With a batch first; for hidden states `[S,B,C]` the two dimensions of `rows`, `back` and `kept` change places.
+ * For hidden states with the batch first; a model in `[S,B,C]` has the wrapper for that.
+ *
+ * @example
+ * const step = jit((weights, x, routes) => model(weights, x, routes)); // routes: TokenRoute[]
+ * step(weights, x, tokenRoutes(sampledIndices, S));
  */
 export type TokenRoute = {
   /** int32 `[B,K]`: the retained positions, ascending. */
