@@ -379,6 +379,18 @@ describe("wrong uses", () => {
       /^"indicesOf" expected ascending, distinct positions/,
     ],
     [
+      "indices in an array and beyond S",
+      () => same.forward(hidden(), kwargs(), { indicesOf: () => np.full([B, K], S, { dtype: np.int32 }) }),
+      RangeError,
+      '"indicesOf" expected ascending, distinct positions from 0 to 11, got 12 in row 0',
+    ],
+    [
+      "indices in floats",
+      () => same.forward(hidden(), kwargs(), { indicesOf: () => np.zeros([B, K]) }),
+      TypeError,
+      '"indicesOf" expected int32, got float32 [2,5]',
+    ],
+    [
       "indices for another K",
       () => same.forward(hidden(), kwargs(), { indicesOf: () => np.zeros([B, K + 1]) }),
       RangeError,

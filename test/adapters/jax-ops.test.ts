@@ -251,6 +251,12 @@ describe("wrong arguments", () => {
       '"indices" expected shape [B,K] with K from 1 to 11, got [2,3,5]',
     ],
     [
+      "positions in an array that are out of order",
+      () => tokenRoute(np.array([3, 1, 2, 4], { shape: [2, 2], dtype: np.int32 }), S),
+      RangeError,
+      '"indices" expected ascending, distinct positions from 0 to 10, got 1 after 3 in row 0',
+    ],
+    [
       "indices of one layer",
       () => tokenRoutes(indices, S),
       RangeError,
