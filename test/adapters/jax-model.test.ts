@@ -55,10 +55,11 @@ const halfSquares = (out: np.Array, y: np.Array) => np.square(out.sub(y)).sum().
 const inputs = () => [arrayOf(x), float64(y, [B, S, C]), arrayOf(causalMask(S)), arrayOf(rope)] as const;
 
 /** The wrapped model's step with the backward of the wrapper: gathers in both directions. */
-function wrapped(kept: number, compiled: boolean): Step {
+function wrapped(kept: number, compiled: boolean, routes: [number, number][] = []): Step {
   const layers = blocksOf().map(() => new JaxLayer(block));
   const scheduler = makeScheduler({ ids: IDS, layers: L, min: kept, max: S });
-  const stack = convertToRandomLTD(layers, scheduler, { ops: jaxOps, alongSequence: { rope: "seq_dim" } });
+  const along = { rope: "seq_dim" } as const;
+  const stack = convertToRandomLTD(layers, scheduler, { ops: jaxOps, alongSequence: along, routes });
   const step = (
     w: BlockWeights[],
     x: np.Array,
@@ -156,10 +157,10 @@ const routesAt = (kept: number) =>
   );
 
 /** The same model on the library's CPU tensors, its backward written by hand in float64. */
-function byHand(kept: number): Step {
+function byHand(kept: number, routes: [number, number][] = []): Step {
   const blocks = blocksOf();
   const scheduler = makeScheduler({ ids: IDS, layers: L, min: kept, max: S });
-  const stack = convertToRandomLTD(blocks, scheduler, { alongSequence: { rope: "seq_dim" } });
+  const stack = convertToRandomLTD(blocks, scheduler, { alongSequence: { rope: "seq_dim" }, routes });
   const { loss, grad: outGrad } = squaredLoss(stack.forward(x, { attention_mask: causalMask(S), rope }), y);
   const gx = stack.backward(outGrad) as CPUTensor<Float64Array>;
   const weights = blocks.map(({ grads }) =>
@@ -208,6 +209,7 @@ describe.each([
     expectClose(wrapped(K, compiled), hand, digits);
     expectClose(differentiated(K, compiled), hand, digits);
     expectClose(byFunctions(routesAt(K), compiled), hand, digits);
+    expectClose(wrapped(K, compiled, [[1, 2]]), byHand(K, [[1, 2]]), digits);
     // A control: dropping makes a difference.
     expect(Math.abs(hand.loss - byHand(S).loss)).toBeGreaterThan(1e-3);
   });
@@ -377,6 +379,18 @@ describe("wrong uses", () => {
       /^"indicesOf" expected ascending, distinct positions/,
     ],
     [
+      "indices in an array and beyond S",
+      () => same.forward(hidden(), kwargs(), { indicesOf: () => np.full([B, K], S, { dtype: np.int32 }) }),
+      RangeError,
+      '"indicesOf" expected ascending, distinct positions from 0 to 11, got 12 in row 0',
+    ],
+    [
+      "indices in floats",
+      () => same.forward(hidden(), kwargs(), { indicesOf: () => np.zeros([B, K]) }),
+      TypeError,
+      '"indicesOf" expected int32, got float32 [2,5]',
+    ],
+    [
       "indices for another K",
       () => same.forward(hidden(), kwargs(), { indicesOf: () => np.zeros([B, K + 1]) }),
       RangeError,
@@ -460,6 +474,18 @@ describe("wrong uses", () => {
   ] as [string, () => unknown, typeof Error, string | RegExp][])("%s", (_, call, kind, message) => {
     expect(call).toThrow(kind);
     expect(call).toThrow(message);
+  });
+
+  test("an array that was used up: the word is jax-js's own, and the layer isn't run", () => {
+    const gone = hidden();
+    gone.dispose();
+    let runs = 0;
+    const counting = wrapper((h) => {
+      runs++;
+      return h;
+    });
+    expect(() => counting.forward(gone, kwargs())).toThrow(/dispose|freed|reference/i);
+    expect(runs).toBe(0);
   });
 
   test("a compiled function that draws its own positions: the first call's would be every call's", () => {

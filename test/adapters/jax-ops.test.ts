@@ -121,6 +121,29 @@ describe.each(["cpu", "wasm"] as const)("jaxOps on the %s backend", (device) => 
     });
   });
 
+  test("cuts masks and gathers tables within jit, from indices among its arguments", () => {
+    const [mask, tables, own] = [make([B, 2, S, S]), make([S, 2]), make([B, S, 3])];
+    const all = jit((m: np.Array, t: np.Array, o: np.Array, i: np.Array) => {
+      const at = jaxOps.at(i, options(true));
+      const out = [
+        at.gatherMask(m.ref),
+        at.sliceMask(m, "mask", true), // nobody can look into it now
+        at.gatherAlong(t, "seq_dim"),
+        at.gatherAlong(o, "batch_seq_dim"),
+      ];
+      at.release!();
+      i.dispose();
+      return out;
+    });
+    const theirs = tensorOps.at(indices, options(true));
+    expect(all(toArray(mask), toArray(tables), toArray(own), toArray(indices)).map(fromArray)).toEqual([
+      theirs.gatherMask(mask),
+      theirs.sliceMask(mask, "mask", false),
+      theirs.gatherAlong(tables, "seq_dim"),
+      theirs.gatherAlong(own, "batch_seq_dim"),
+    ]);
+  });
+
   test("refuses the corner of a mask for which it is wrong, and takes that of a causal one", () => {
     const at = jaxOps.at(indices, options(true));
     const causal = Float32Array.from({ length: S * S }, (_, i) => (i % S > Math.floor(i / S) ? -1e9 : 0));
@@ -226,6 +249,12 @@ describe("wrong arguments", () => {
       () => tokenRoute(toArray(sampledIndices), S),
       RangeError,
       '"indices" expected shape [B,K] with K from 1 to 11, got [2,3,5]',
+    ],
+    [
+      "positions in an array that are out of order",
+      () => tokenRoute(np.array([3, 1, 2, 4], { shape: [2, 2], dtype: np.int32 }), S),
+      RangeError,
+      '"indices" expected ascending, distinct positions from 0 to 10, got 1 after 3 in row 0',
     ],
     [
       "indices of one layer",

@@ -6,10 +6,21 @@ import { checkArray } from "./arrays.ts";
 import { type TokenRoute, takeRows } from "./routes.ts";
 import { checkPart, checkRoute, checkStates, putBack } from "./tokens.ts";
 
-/** Weights: an array, or arrays in objects and lists. */
+/**
+ * Weights: an array, or arrays in objects and lists.
+ *
+ * @example
+ * const weights: Weights = { attention: [wq, wk, wv, wo], mlp: { up, down } };
+ */
 export type Weights = JsTree<np.Array>;
 
-/** The way back through a layer. What it holds is freed by its one call, or by `dispose`. */
+/**
+ * The way back through a layer. What it holds is freed by its one call, or by `dispose`.
+ *
+ * @example
+ * const [out, pull] = wrapped(weights, hidden, route);
+ * const [weightsGrad, hiddenGrad] = pull(outGrad);
+ */
 export interface Pullback<W extends Weights> {
   /** From the gradient of the layer's answer, which is taken over: that of the weights, and that of the hidden states. */
   (outGrad: np.Array): [weights: W, hidden: np.Array];

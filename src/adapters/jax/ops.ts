@@ -1,12 +1,18 @@
 /** Arrays of jax-js under the layer wrapper. */
 import { numpy as np, tree } from "@jax-js/jax";
 import { wrongType } from "../../check.ts";
-import { checkIndices } from "../../indices.ts";
 import { checkMask, checkSliceable } from "../../masks.ts";
 import type { AlongSequence, TokenOps, TokensAtOptions } from "../../routing/token-ops.ts";
-import { type CPUTensor, tensor } from "../../tensor.ts";
-import { isArray, isCompiling } from "./arrays.ts";
-import { asTable, routeOfArray, routeOfPositions, type TokenRoute } from "./routes.ts";
+import type { CPUTensor } from "../../tensor.ts";
+import { isArray, isCompiling, lookInto } from "./arrays.ts";
+import {
+  asTable,
+  checkKnown,
+  checkOnCPU,
+  routeOfArray,
+  routeOfPositions,
+  type TokenRoute,
+} from "./routes.ts";
 import { pick, putBack } from "./tokens.ts";
 
 /**
@@ -17,7 +23,8 @@ import { pick, putBack } from "./tokens.ts";
  * They work on arrays and on what stands for them inside `jit`, `grad` and `vjp`. A compiled function must be given the
  * indices among its arguments (`stack.sample`, then `indicesOf`): positions drawn while it is traced would stay in it
  * for ever, and are refused.
- * "slice" looks into a mask on the CPU and wasm backends; on others, and while tracing, it is the caller's word.
+ * Masks (for "slice") and indices are looked into on the CPU and wasm backends; on others, and in a compiled function,
+ * they are the caller's word.
  *
  * @example
  * const stack = convertToRandomLTD(blocks, scheduler, { ops: jaxOps, alongSequence: { cos: "seq_dim", sin: "seq_dim" } });
@@ -30,7 +37,7 @@ export const jaxOps: TokenOps<np.Array> = {
 
   at(indices, { seqLength, batchFirst }: TokensAtOptions) {
     const route = isArray(indices)
-      ? routeOfArray(indices.ref, seqLength, batchFirst)
+      ? routeOfArray(checkKnown("indicesOf", indices, seqLength).ref, seqLength, batchFirst)
       : routeOfPositions(checkPositions(indices, seqLength), seqLength, batchFirst);
     return {
       gather: (states) => pick(asTable(states.ref), route.rows.ref),
@@ -60,9 +67,7 @@ function checkPositions(indices: CPUTensor, seqLength: number): CPUTensor<Int32A
       "positions drawn while it is traced, which would stay the same",
     );
   }
-  const anyCPU = tensor(new Uint8Array(1), [1]);
-  checkIndices("indicesOf", indices, anyCPU, undefined, seqLength, [2]);
-  return indices as CPUTensor<Int32Array>;
+  return checkOnCPU("indicesOf", indices, seqLength, [2]);
 }
 
 /** What runs along the sequence, at the retained positions. */
@@ -95,7 +100,6 @@ function maskAt(mask: np.Array, indices: np.Array): np.Array {
 
 /** Throws where the top-left corner of a mask is wrong, if that can be told without waiting. */
 function checkCorner(mask: np.Array, name: string, kept: number): void {
-  if (!(mask instanceof np.Array) || (mask.device !== "wasm" && mask.device !== "cpu")) return;
-  const known = tensor(mask.ref.dataSync(), mask.shape);
-  checkSliceable(name, known, { ...checkMask(name, known).g, kept });
+  const known = lookInto(mask);
+  if (known !== undefined) checkSliceable(name, known, { ...checkMask(name, known).g, kept });
 }

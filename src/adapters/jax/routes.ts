@@ -3,13 +3,17 @@ import { numpy as np } from "@jax-js/jax";
 import { checkInteger, wrongType, wrongValue } from "../../check.ts";
 import { checkIndices } from "../../indices.ts";
 import { type CPUTensor, layerOf, tensor } from "../../tensor.ts";
-import { checkArray } from "./arrays.ts";
+import { checkArray, lookInto } from "./arrays.ts";
 
 /**
  * The retained tokens of one layer, as arrays that a compiled function takes among its arguments: K and S are in their
  * shapes, the positions in their elements, so that another draw of the same K compiles nothing.
  *
- * With a batch first; for hidden states `[S,B,C]` the two dimensions of `rows`, `back` and `kept` change places.
+ * For hidden states with the batch first; a model in `[S,B,C]` has the wrapper for that.
+ *
+ * @example
+ * const step = jit((weights, x, routes) => model(weights, x, routes)); // routes: TokenRoute[]
+ * step(weights, x, tokenRoutes(sampledIndices, S));
  */
 export type TokenRoute = {
   /** int32 `[B,K]`: the retained positions, ascending. */
@@ -36,10 +40,9 @@ export type TokenRoute = {
  */
 export function tokenRoutes(sampledIndices: CPUTensor, seqLength: number): TokenRoute[] {
   checkInteger("seqLength", seqLength, 1, 2 ** 31 - 1);
-  checkIndices("sampledIndices", sampledIndices, tensor(new Uint8Array(1), [1]), undefined, seqLength, [3]);
-  const layers = sampledIndices.shape[0];
-  return Array.from({ length: layers }, (_, l) =>
-    routeOfPositions(layerOf(sampledIndices as CPUTensor<Int32Array>, l), seqLength, true),
+  const indices = checkOnCPU("sampledIndices", sampledIndices, seqLength, [3]);
+  return Array.from({ length: indices.shape[0] }, (_, l) =>
+    routeOfPositions(layerOf(indices, l), seqLength, true),
   );
 }
 
@@ -47,10 +50,12 @@ export function tokenRoutes(sampledIndices: CPUTensor, seqLength: number): Token
  * The route of one layer from positions that are in jax-js already: an argument of a compiled function, say. The way
  * back is found by `B * S * K` comparisons, which are nothing beside a layer.
  *
- * @param indices int32 `[B,K]`, each row ascending, distinct and below S, which can't be looked into. Taken over.
+ * @param indices int32 `[B,K]`, each row ascending, distinct and below S: looked into on the CPU and wasm backends, the
+ *   caller's word on others and in a compiled function. Taken over.
  * @param seqLength S.
  * @returns A route, whose arrays the caller owns.
- * @throws TypeError where `indices` is no int32 array of jax-js; RangeError where it has not rank 2, or K is above S.
+ * @throws TypeError where `indices` is no int32 array of jax-js; RangeError where it has not rank 2, K is above S, or a
+ *   row is not as it should be.
  * @example
  * const step = jit((weights, x, indices) => model(weights, x, tokenRoute(indices, 128)));
  */
@@ -62,7 +67,25 @@ export function tokenRoute(indices: np.Array, seqLength: number): TokenRoute {
   if (shape.length !== 2 || shape[1] > seqLength) {
     wrongValue("indices", `shape [B,K] with K from 1 to ${seqLength}`, shape, `[${shape}]`);
   }
-  return routeOfArray(indices, seqLength, true);
+  return routeOfArray(checkKnown("indices", indices, seqLength), seqLength, true);
+}
+
+/** Indices on the CPU, looked into. */
+export function checkOnCPU(
+  name: string,
+  indices: CPUTensor,
+  seqLength: number,
+  ranks: readonly (2 | 3)[],
+): CPUTensor<Int32Array> {
+  const beside = tensor(new Uint8Array(1), [1]); // states on the CPU, whatever they are
+  return checkIndices(name, indices, beside, undefined, seqLength, ranks) as CPUTensor<Int32Array>;
+}
+
+/** Indices in an array, looked into where that needs no waiting. Borrows them. */
+export function checkKnown(name: string, indices: np.Array, seqLength: number): np.Array {
+  const known = lookInto(indices);
+  if (known !== undefined) checkOnCPU(name, known, seqLength, [2]);
+  return indices;
 }
 
 /** The route of checked positions on the CPU. */
