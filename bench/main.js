@@ -1,14 +1,15 @@
-// Medians of alternating runs, as Markdown: node bench/main.js [--rounds N] [sampling|rows|masks ...]
+// Medians of alternating runs, as Markdown: node bench/main.js [--rounds N] [sampling|rows|masks|jax ...]
 
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { jax } from "./jax.js";
 import { masks } from "./masks.js";
 import { rows } from "./rows.js";
 import { sampling } from "./sampling.js";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
-const benches = { sampling, rows, masks };
+const benches = { sampling, rows, masks, jax };
 const { values, positionals } = parseArgs({
   options: { rounds: { type: "string", default: "15" } },
   allowPositionals: true,

@@ -9,27 +9,33 @@ function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-function time(run, repeats) {
-  const start = performance.now();
+function time(run, repeats, clock) {
+  const start = clock();
   for (let i = 0; i < repeats; i++) run();
-  return (performance.now() - start) / repeats;
+  return (clock() - start) / repeats;
+}
+
+/** Milliseconds that this process has computed: waits for a processor that others use don't count. */
+export function processorTime() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 /**
  * Median milliseconds of each function, all warmed up first and then run in turns.
  *
  * @param {Record<string, () => unknown>} contestants
- * @param {{ rounds?: number }} options
+ * @param {{ rounds?: number, clock?: () => number }} options Milliseconds by `clock`: of the wall by default.
  * @returns {Record<string, number>}
  */
-export function compare(contestants, { rounds = 15 } = {}) {
+export function compare(contestants, { rounds = 15, clock = () => performance.now() } = {}) {
   const entries = Object.entries(contestants).map(([name, run]) => {
-    time(run, 3);
-    const once = time(run, 3);
+    time(run, 3, clock);
+    const once = time(run, 3, clock);
     return { name, run, repeats: Math.max(1, Math.ceil(SAMPLE_MS / once)), samples: [] };
   });
   for (let round = 0; round < rounds; round++) {
-    for (const entry of entries) entry.samples.push(time(entry.run, entry.repeats));
+    for (const entry of entries) entry.samples.push(time(entry.run, entry.repeats, clock));
   }
   return Object.fromEntries(entries.map(({ name, samples }) => [name, median(samples)]));
 }

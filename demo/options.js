@@ -11,7 +11,12 @@ const NUMBERS = {
   batch: { value: 4, min: 1, max: 256, help: "B, sequences a step" },
   lr: { value: 8e-3, min: 1e-7, max: 1, fraction: true, help: "highest learning rate" },
   seed: { value: 1, min: 0, max: 2 ** 32 - 1, help: "of weights, batches and retained tokens" },
-  limit: { value: 165, min: 0, max: 1e6, help: "seconds after which training stops early; 0: never" },
+  limit: {
+    value: 165,
+    min: 0,
+    max: 1e6,
+    help: "seconds that the run may take, with fewer steps if need be; 0: any",
+  },
 };
 
 /** A mistake on the command line: one line to the user, no stack. */

@@ -18,8 +18,17 @@ export class Estimate {
     this.#kinds = Object.entries(kinds).map(([name, kind]) => ({ name, ...kind, done: 0, seconds: 0 }));
   }
 
+  #kind(name) {
+    return this.#kinds.find((kind) => kind.name === name);
+  }
+
+  /** How much of a kind there is to do has changed. */
+  replan(name, total) {
+    this.#kind(name).total = total;
+  }
+
   add(name, amount, seconds) {
-    const kind = this.#kinds.find((kind) => kind.name === name);
+    const kind = this.#kind(name);
     kind.done += amount;
     kind.seconds += seconds;
   }

@@ -126,8 +126,15 @@ function wrap(text) {
 
 /** The tables and remarks of a run, ready to print. */
 export function report(results, summary) {
-  const { stopped, stepsDone, options } = results;
-  const head = stopped ? [`Stopped by ${stopped} after ${stepsDone} of ${options.steps} steps.`] : [];
+  const { stopped, stepsDone, askedSteps, options } = results;
+  const head = [];
+  if (options.steps < askedSteps) {
+    const { steps, limit } = options;
+    head.push(
+      `Only ${steps} of ${askedSteps} steps fit into the limit of ${limit} s here: this run is that of --steps ${steps}.`,
+    );
+  }
+  if (stopped) head.push(`Stopped by ${stopped} after ${stepsDone} of ${options.steps} steps.`);
   return [
     ...head,
     comparison(results, summary),

@@ -21,6 +21,8 @@ const VALID_SEQUENCES = 16;
 const VALIDATIONS = 6;
 /** Seconds kept back from the time limit for writing the files; the last validation comes on top. */
 const CLOSING_SECONDS = 3;
+/** How much longer than the operations of one with all tokens say the steps take together, about. */
+const SLACK = 1.15;
 
 /** DeepSpeed's `random_ltd` object: K from `start` to S over two thirds of the steps, an eighth of S at a time. */
 function randomLTDConfig({ steps, seq, start, layers, batch }) {
@@ -42,55 +44,87 @@ function randomLTDConfig({ steps, seq, start, layers, batch }) {
 /** One run: models that begin with the same weights and see the same batches. */
 class Run {
   constructor(options, text, progress) {
-    const { steps, seq, batch, seed } = options;
     this.options = options;
     this.text = text;
     this.progress = progress;
     this.sizes = { ...options, vocab: text.vocab };
-    this.config = randomLTDConfig(options);
-    this.scheduler = new RandomLTDScheduler(this.config, { seed });
     this.tables = rotaryTables(options);
     this.positions = allPositions(this.tables);
-    this.held = validBatches(text.valid, options, Math.ceil(VALID_SEQUENCES / batch));
+    this.held = validBatches(text.valid, options, Math.ceil(VALID_SEQUENCES / options.batch));
     this.gradients = jit((...args) => lossAndGradients(...args, this.sizes));
     this.evaluate = jit((...args) => rowLosses(...args, this.sizes));
+    this.full = this.#newModel(false);
+    this.ltd = this.#newModel(true);
+    this.control = options.control ? this.#newModel(false) : null;
+    this.models = [this.full, this.ltd, ...(this.control ? [this.control] : [])];
+    this.parameters = tree.leaves(this.full.state.weights).reduce((sum, { size }) => sum + size, 0);
     this.lengths = [];
     this.compiled = [];
     this.done = 0;
-    this.validateEvery = Math.ceil(steps / VALIDATIONS);
-
+    this.fullFlops = stepFlops(this.sizes, options.seq);
+    this.validFlops = (this.held.length * this.fullFlops) / 3;
+    this.estimate = new Estimate({ compile: { total: 0, guess: 2 }, compute: { total: 0, guess: 1e-10 } });
+    this.plan(options.steps);
     this.toCompile = this.scheduler.getSeqValues().sort((a, b) => b - a);
-    // The schedule read ahead, by a scheduler of its own: how much work there will be.
+    this.estimate.replan("compile", this.toCompile.length + 2);
+  }
+
+  /** A run of this many steps: its schedule, and how much work it is. */
+  plan(steps) {
+    this.options = { ...this.options, steps };
+    this.config = randomLTDConfig(this.options);
+    this.scheduler = new RandomLTDScheduler(this.config, { seed: this.options.seed });
+    // The schedule read ahead, by a scheduler of its own.
     const ahead = new RandomLTDScheduler(this.config);
-    const fullFlops = stepFlops(this.sizes, seq);
     let ltdFlops = 0;
     for (let step = 0; step < steps; step++) {
       ahead.updateSeq(step);
       ltdFlops += stepFlops(this.sizes, ahead.getCurrentSeq());
     }
-    this.full = this.#newModel(false, steps);
-    this.ltd = this.#newModel(true, steps);
-    // All tokens for random-LTD's operations: fewer steps, and a learning rate that comes down within them.
-    const control = options.control && this.#newModel(false, Math.max(1, Math.round(ltdFlops / fullFlops)));
-    this.models = [this.full, this.ltd, ...(control ? [control] : [])];
-    this.control = control || null;
-
-    this.validFlops = (this.held.length * fullFlops) / 3;
+    this.full.steps = steps;
+    this.ltd.steps = steps;
+    let flops = steps * this.fullFlops + ltdFlops;
+    if (this.control) {
+      // All tokens for random-LTD's operations: fewer steps, and a learning rate that comes down within them.
+      this.control.steps = Math.max(1, Math.round(ltdFlops / this.fullFlops));
+      flops += this.control.steps * this.fullFlops;
+    }
+    this.validateEvery = Math.ceil(steps / VALIDATIONS);
     const validations = this.models.reduce((n, model) => n + Math.ceil(model.steps / this.validateEvery), 0);
-    const computing = (steps + (control ? control.steps : 0)) * fullFlops + ltdFlops;
-    this.estimate = new Estimate({
-      compile: { total: this.toCompile.length + 2, guess: 2 },
-      compute: { total: computing + validations * this.validFlops, guess: 1e-10 },
-    });
-    this.parameters = tree.leaves(this.full.state.weights).reduce((sum, { size }) => sum + size, 0);
+    this.flops = { steps: flops, validation: validations * this.validFlops };
+    this.estimate.replan("compute", flops + this.flops.validation);
   }
 
-  #newModel(drops, steps) {
+  /**
+   * Plans fewer steps where the limit has no room for all: a short schedule that comes to its end shows more than a
+   * long one that is cut off.
+   */
+  async fit() {
+    const { limit, steps } = this.options;
+    if (limit === 0) return;
+    this.show("timing a step", true);
+    const batch = trainBatch(this.text.train, this.options, 0);
+    const times = [];
+    for (let i = 0; i < 5; i++) {
+      const start = performance.now();
+      const [loss, gradients] = this.gradientsOf(this.full.state, batch, []);
+      await loss.data();
+      await blockUntilReady(gradients);
+      tree.dispose(gradients);
+      times.push((performance.now() - start) / 1000);
+    }
+    // The quickest call: what else the machine does at this moment says little about the minutes to come.
+    const rate = (SLACK * Math.min(...times)) / this.fullFlops;
+    const room = limit - CLOSING_SECONDS - performance.now() / 1000 - rate * this.flops.validation;
+    const fitting = Math.max(1, Math.floor((room * steps) / (rate * this.flops.steps)));
+    if (fitting < steps) this.plan(fitting);
+  }
+
+  #newModel(drops) {
     const weights = initWeights(this.sizes);
     const moments = zeroMoments(weights);
     return {
       drops,
-      steps,
       state: { weights, moments },
       losses: [],
       stepSeconds: [],
@@ -289,7 +323,11 @@ export async function train(options, text, progress, interrupted) {
     const late = options.limit > 0 && performance.now() / 1000 > options.limit - closing;
     return late ? `the limit of ${options.limit} s` : null;
   };
-  const stopped = (await run.compile(stopReason)) ?? (await run.steps(stopReason));
+  let stopped = await run.compile(stopReason);
+  if (!stopped) {
+    await run.fit();
+    stopped = await run.steps(stopReason);
+  }
   if (run.done > 0) await run.validate(run.models);
-  return run.results(stopped);
+  return { ...run.results(stopped), askedSteps: options.steps };
 }

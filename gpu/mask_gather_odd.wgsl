@@ -1,9 +1,9 @@
-// mask_gather.wgsl where rows of dst end within a word: dst[l,b,h,i,j] = src[b,h,idx[l,b,i],idx[l,b,j]].
+// mask_gather_small.wgsl where rows of dst end within a word: dst[l,b,h,i,j] = src[b,h,idx[l,b,i],idx[l,b,j]].
 //
 // src  the mask, [Bm,H,Q,S]: Bm is 1 or B, Q is 1 or S; a window of its rows of S
 // idx  [L,B,K], int32 read as u32, so that what is negative is out of range too
 // dst  [L,B,H,K,K], or [L,B,H,1,K] where Q is 1; a window of its rows of K
-// Elements of 4 bytes, or of 2 or 1 with `const element_bytes`. An index out of range leaves its elements of dst as
+// Elements of 2 bytes, or of 1 with `const element_bytes`. An index out of range leaves its elements of dst as
 // they were.
 //
 // One lane for each word of dst; what a word holds of others stays.
@@ -33,7 +33,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> idx: array<u32>;
 @group(0) @binding(3) var<storage, read_write> dst: array<u32>;
 
-const element_bytes = 4u;
+const element_bytes = 2u;
 const element_ones = 0xffffffffu >> (32u - element_bytes * 8u);
 
 struct Row {

@@ -42,8 +42,8 @@ writeFileSync(
 /** Bundles the package's entries into `outdir`, with what `coreModule` is. */
 async function bundle(outdir, plugins) {
   await build({
-    entryPoints: { index: "src/index.ts", tfjs: "src/adapters/tfjs.ts" },
-    external: ["@tensorflow/*"],
+    entryPoints: { index: "src/index.ts", jax: "src/adapters/jax.ts", tfjs: "src/adapters/tfjs.ts" },
+    external: ["@jax-js/jax", "@tensorflow/*"],
     outdir,
     bundle: true,
     splitting: true,

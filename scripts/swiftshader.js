@@ -28,22 +28,19 @@ function* untar(tar) {
   }
 }
 
-/** Unpacks one archive of the package, once a version; processes that race for it each rename a whole folder. */
-function unpacked(archive) {
+/** Unpacks archives of the package into one folder, once a version; processes that race each rename a whole one. */
+function unpacked(name, archives) {
   const { version } = JSON.parse(readFileSync(join(packed, "package.json"), "utf8"));
-  const folder = join(
-    root,
-    "node_modules/.cache/random-ltd",
-    `chromium-${version}`,
-    archive.replace(/\..*/, ""),
-  );
+  const folder = join(root, "node_modules/.cache/random-ltd", `chromium-${version}`, name);
   if (existsSync(folder)) return folder;
-  const bytes = brotliDecompressSync(readFileSync(join(packed, "bin", archive)));
-  const files = archive.endsWith(".tar.br") ? untar(bytes) : [{ name: "chromium", contents: bytes }];
   const making = `${folder}-${randomUUID()}`;
-  for (const { name, contents } of files) {
-    mkdirSync(dirname(join(making, name)), { recursive: true });
-    writeFileSync(join(making, name), contents, { mode: 0o755 });
+  for (const archive of archives) {
+    const bytes = brotliDecompressSync(readFileSync(join(packed, "bin", archive)));
+    const files = archive.endsWith(".tar.br") ? untar(bytes) : [{ name: "chromium", contents: bytes }];
+    for (const { name: file, contents } of files) {
+      mkdirSync(dirname(join(making, file)), { recursive: true });
+      writeFileSync(join(making, file), contents, { mode: 0o755 });
+    }
   }
   try {
     renameSync(making, folder);
@@ -54,9 +51,14 @@ function unpacked(archive) {
   return folder;
 }
 
+/** The folder of SwiftShader's Vulkan and its ICD file. */
+export function swiftShaderFolder() {
+  return unpacked("swiftshader", ["swiftshader.tar.br"]);
+}
+
 /** Lets this process's Vulkan be SwiftShader: to be called before `webgpu` is imported. */
 export function loadSwiftShader() {
-  const folder = unpacked("swiftshader.tar.br");
+  const folder = swiftShaderFolder();
   process.env.VK_ICD_FILENAMES = join(folder, "vk_swiftshader_icd.json");
   const { RTLD_NOW, RTLD_GLOBAL } = constants.dlopen;
   const RTLD_NODELETE = 0x1000;
@@ -70,10 +72,10 @@ export function loadSwiftShader() {
 
 /** How playwright-core launches the package's Chromium with WebGPU over SwiftShader. */
 export function chromiumLaunch() {
-  unpacked("swiftshader.tar.br");
+  const folder = unpacked("chromium", ["chromium.br", "swiftshader.tar.br", "al2023.tar.br"]);
   return {
-    executablePath: join(unpacked("chromium.br"), "chromium"),
-    env: { ...process.env, LD_LIBRARY_PATH: join(unpacked("al2023.tar.br"), "lib") },
+    executablePath: join(folder, "chromium"),
+    env: { ...process.env, LD_LIBRARY_PATH: join(folder, "lib") },
     args: [
       "--no-sandbox",
       "--disable-quic",

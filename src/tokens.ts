@@ -144,7 +144,7 @@ function gatherBackward<T extends Tensor>(
   const { accumulateInto, out } = options;
   if (accumulateInto === undefined) {
     const result = resultTensor("out", out, grad, shape, [grad, indices]);
-    operationsOf(grad).scatterZeros(result, grad, indices, g, encoder);
+    operationsOf(grad).scatterZeros(result, grad, indices, g, encoder, out === undefined);
     return result as T;
   }
   if (out !== undefined) wrongType("out", "no out beside accumulateInto", out);

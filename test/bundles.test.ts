@@ -1,10 +1,15 @@
+/** What a page's bundler keeps of the built package, where the page uses a part of it. */
+import { readdirSync, readFileSync } from "node:fs";
 import { build } from "esbuild";
 import { expect, it } from "vitest";
+import * as lib from "../src/index.ts";
 
-/** What a page's bundler keeps of the built package. */
-async function page(code: string): Promise<string> {
+async function page(names: readonly string[]): Promise<string> {
   const { outputFiles } = await build({
-    stdin: { contents: code, resolveDir: "." },
+    stdin: {
+      contents: `import { ${names} } from "random-ltd"; globalThis.used = [${names}];`,
+      resolveDir: ".",
+    },
     bundle: true,
     minify: true,
     write: false,
@@ -15,16 +20,35 @@ async function page(code: string): Promise<string> {
 }
 
 it("importing the scheduler alone brings no WASM along", async () => {
-  const scheduler = await page(
-    'import { RandomLTDScheduler } from "random-ltd"; console.log(RandomLTDScheduler);',
-  );
+  const scheduler = await page(["RandomLTDScheduler"]);
   expect(scheduler).toContain("seq_per_step");
   expect(scheduler).not.toContain("WebAssembly");
   // A control: sampling does.
-  const sampling = await page('import { gptSampleTokens } from "random-ltd"; console.log(gptSampleTokens);');
-  expect(sampling).toContain("WebAssembly");
+  expect(await page(["gptSampleTokens"])).toContain("WebAssembly");
 });
 
 it("importing nothing by name leaves nothing", async () => {
-  expect(await page('import "random-ltd";')).toBe("");
+  expect(await page([])).toBe("globalThis.used=[];\n");
+});
+
+const GPU_EXPORTS = ["gpuTensor", "toGPU", "toCPU", "dispose", "prepareGPU", "requestGPUDevice"];
+
+it("CPU tensors bring no shader along, GPU tensors do", async () => {
+  const cpu = await page(Object.keys(lib).filter((name) => !GPU_EXPORTS.includes(name)));
+  for (const word of ["@compute", "workgroup", "createComputePipeline", "createBindGroup"]) {
+    expect(cpu).not.toContain(word);
+  }
+  expect(cpu).toContain("sortedIndices");
+  const shaders = readdirSync("gpu");
+  expect(shaders.length).toBeGreaterThan(10);
+  expect((await page(["toGPU"])).split("struct Params").length - 1).toBe(shaders.length);
+});
+
+it("the shaders stand in their files whole", () => {
+  for (const file of readdirSync("gpu")) {
+    const wgsl = readFileSync(`gpu/${file}`, "utf8");
+    expect(wgsl, file).toMatch(/^\/\/ /);
+    expect(wgsl, file).toMatch(/@compute @workgroup_size\(256\)/);
+    expect(wgsl, file).toMatch(/@group\(0\) @binding\(0\) var<uniform> p: Params;/);
+  }
 });

@@ -1,28 +1,38 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { whyNoDawn } from "./gpu/dawn.ts";
 
 /** Each `js` block of a document, and the `text` block that follows it at once: what it prints. */
 function examples(document: string) {
   const blocks = document.matchAll(/```js\n([\s\S]*?)```\n(?:\n```text\n([\s\S]*?)```\n)?/g);
-  return [...blocks].map(([, code, printed]) => ({ code, printed: printed ?? "" }));
+  return [...blocks].map(([, code, printed], i) => ({ code, printed: printed ?? "", i }));
 }
 
 describe("the README's examples", () => {
   const found = examples(readFileSync("README.md", "utf8"));
+  const onGPU = found.filter(({ code }) => code.includes("requestGPUDevice"));
+  const onCPU = found.filter((example) => !onGPU.includes(example));
 
-  it("are found", () => {
-    expect(found.length).toBeGreaterThan(1);
-  });
-
-  it.each(found.map((example, i) => ({ ...example, i })))("example $i prints what it says", ({
-    code,
-    printed,
-    i,
-  }) => {
+  /** Runs an example as a file of its own, with more options of Node. */
+  function run({ code, i }: { code: string; i: number }, ...options: string[]): string {
     mkdirSync("out/readme", { recursive: true });
     const file = `out/readme/example-${i}.mjs`;
     writeFileSync(file, code);
-    expect(execFileSync(process.execPath, [file], { encoding: "utf8" })).toBe(printed);
+    return execFileSync(process.execPath, [...options, file], { encoding: "utf8" });
+  }
+
+  it("are found", () => {
+    expect(onCPU.length).toBeGreaterThan(1);
+    expect(onGPU.length).toBeGreaterThan(0);
+  });
+
+  it.each(onCPU)("example $i prints what it says", (example) => {
+    expect(run(example)).toBe(example.printed);
+  });
+
+  const reason = whyNoDawn();
+  it.skipIf(reason).each(onGPU)(`example $i prints what it says, on a GPU ${reason ?? ""}`, (example) => {
+    expect(run(example, "--import", "./test/suites/with-gpu.js")).toBe(example.printed);
   });
 });

@@ -3,7 +3,6 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import {
-  bertSampleTokens,
   type CPUTensor,
   GatherTokens,
   gptSampleTokens,
@@ -16,6 +15,7 @@ import {
 } from "../src/index.ts";
 import { core } from "../src/wasm/core.ts";
 import { randomBytes, randomSource } from "./suites/data.ts";
+import { CALLS_A_ROUND, round } from "./suites/round.ts";
 
 const MiB = 2 ** 20;
 
@@ -37,46 +37,11 @@ async function reachable(): Promise<number> {
   return least;
 }
 
-/** Sampling, masks, tokens and sorting, of sizes that change from round to round; returns how many calls that was. */
-function round(random: () => number): number {
-  const seqLength = 1 + (random() % 90);
-  const kept = 1 + (random() % seqLength);
-  const [batchSize, layers, channels] = [1 + (random() % 3), 1 + (random() % 2), 1 + (random() % 20)];
-  const floats = (tokens: number) =>
-    tensor(new Float32Array(batchSize * tokens * channels).fill(tokens), [batchSize, tokens, channels]);
-
-  const call = { reservedLength: kept, seqLength, batchSize, layers, seed: random(), step: random() };
-  const causal = Uint8Array.from({ length: seqLength ** 2 }, (_, n) =>
-    n % seqLength > n / seqLength ? 1 : 0,
-  );
-  const attnMask = tensor(causal, [1, 1, seqLength, seqLength]);
-  const paddingMask = tensor(
-    Uint8Array.from({ length: batchSize * seqLength }, () => random() & 1),
-    [batchSize, seqLength],
-  );
-  const { sampledIndices, newMask } = gptSampleTokens({ ...call, attnMask });
-  if (newMask.shape[3] !== kept) throw new Error("a mask of another length");
-  bertSampleTokens({ ...call, paddingMask, attnMask });
-  const indices = layerOf(sampledIndices, layers - 1);
-
-  const hidden = floats(seqLength);
-  const part = GatherTokens.forward(hidden, indices);
-  const grad = GatherTokens.backward(part, indices, { seqLength });
-  GatherTokens.backward(part, indices, { seqLength, accumulateInto: grad });
-  ScatterTokens.forward(hidden, part, indices, { inPlace: true });
-  ScatterTokens.backward(hidden, indices);
-  maskGather(attnMask, indices);
-  maskSlice(attnMask, kept);
-  tokenSort(indices, seqLength);
-  return 10;
-}
-
 test("100,000 mixed calls keep nothing", async () => {
   const random = randomSource(5);
   const rounds = (n: number) => {
-    let calls = 0;
-    for (let i = 0; i < n; i++) calls += round(random);
-    return calls;
+    for (let i = 0; i < n; i++) round(random, 90);
+    return n * CALLS_A_ROUND;
   };
   rounds(200);
   const before = held();

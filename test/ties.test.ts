@@ -114,13 +114,13 @@ test("any keys, any classes, rows shorter than a tile", () => {
 });
 
 test("any keys, any classes, rows of several tiles", () => {
-  fc.assert(fc.property(cases(TILE - 70, 3 * TILE), check), { numRuns: 40, seed: 2211 });
+  fc.assert(fc.property(cases(TILE - 70, 3 * TILE), check), { numRuns: 25, seed: 2211 });
 });
 
 const plain = { seed: 3, keepOneIn: 0, padOneIn: 0, prefix: 0 };
 
 test.each(Object.keys(KEYS))("keys %s: rows that one tile holds", (keys) => {
-  for (const seq of [4096, 4097, 4159]) {
+  for (const seq of [4096, 4159]) {
     for (const kept of [1, 2, seq >> 3, (seq >> 1) + 1, seq - 1]) {
       check({ ...plain, seq, kept, keys });
       check({ ...plain, seq, kept, keys, keepOneIn: 10, padOneIn: 3, prefix: 2 });
@@ -131,7 +131,7 @@ test.each(Object.keys(KEYS))("keys %s: rows that one tile holds", (keys) => {
 test.each(Object.keys(KEYS))("keys %s: rows longer than a tile", (keys) => {
   const seq = TILE + 97;
   for (const kept of [seq >> 3, seq - 1]) check({ ...plain, seq, kept, keys });
-  for (const kept of [seq >> 2, seq - 9]) check({ ...plain, seq, kept, keys, keepOneIn: 10, padOneIn: 2 });
+  check({ ...plain, seq, kept: seq >> 2, keys, keepOneIn: 10, padOneIn: 2 });
 });
 
 /** Expects the K smallest of keys that are given outright. */
@@ -169,7 +169,7 @@ test.each(Object.keys(KEYS))("keys %s: several rows in one call", (name) => {
   for (const [seq, kept, rows] of [
     [500, 120, 40],
     [3000, 2900, 40],
-    [70_000, 9000, 3],
+    [66_000, 9000, 3],
   ]) {
     const random = randomSource(seq);
     const guess = Math.floor((kept / seq) * 2 ** 32);

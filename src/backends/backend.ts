@@ -88,8 +88,15 @@ export interface CPUMaskOperations extends MaskOperations<CPUTensor> {
 export interface TokenOperations<T extends Tensor> {
   /** out `[B,K,C]` = rows of x `[B,S,C]`. */
   gather(out: T, x: T, indices: Tensor, g: RowGeometry, encoder?: GPUCommandEncoder): void;
-  /** out `[B,S,C]` = zeros, with rows of grad `[B,K,C]` put in. */
-  scatterZeros(out: T, grad: T, indices: Tensor, g: RowGeometry, encoder?: GPUCommandEncoder): void;
+  /** out `[B,S,C]` = zeros, with rows of grad `[B,K,C]` put in. Where `fresh`, out holds zeros already. */
+  scatterZeros(
+    out: T,
+    grad: T,
+    indices: Tensor,
+    g: RowGeometry,
+    encoder?: GPUCommandEncoder,
+    fresh?: boolean,
+  ): void;
   /** into `[B,S,C]` += rows of grad `[B,K,C]`; float32, and float64 on the CPU. */
   accumulate(into: T, grad: T, indices: Tensor, g: RowGeometry, encoder?: GPUCommandEncoder): void;
   /** out `[B,S,C]` = all, with rows of part `[B,K,C]` put in. `out` may be the memory of `all`. */

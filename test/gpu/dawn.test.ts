@@ -2,13 +2,13 @@
 import { describe, test } from "vitest";
 import { masksSuite } from "../suites/masks.ts";
 import { tokensSuite } from "../suites/tokens.ts";
-import { whyNoDawn } from "./dawn.ts";
+import { openDevice, whyNoDawn } from "./dawn.ts";
 import { gpuHarness } from "./harness.ts";
 
 const reason = whyNoDawn();
 if (reason === undefined) {
-  tokensSuite(gpuHarness("Dawn"));
-  masksSuite(gpuHarness("Dawn"));
+  tokensSuite(gpuHarness("Dawn", openDevice));
+  masksSuite(gpuHarness("Dawn", openDevice));
 } else {
   describe("Dawn", () => test.skip(`not here: ${reason}`, () => {}));
 }

@@ -10,7 +10,7 @@ import {
 } from "../../src/index.ts";
 import { ARRAYS } from "../suites/data.ts";
 import type { Harness } from "../suites/harness.ts";
-import { type HeardDevice, openDevice } from "./dawn.ts";
+import type { HeardDevice } from "./hear.ts";
 
 /** The dtypes that GPU tensors have. */
 export const GPU_DTYPES: readonly DType[] = ["float32", "float16", "bfloat16", "int32", "uint32", "uint8"];
@@ -47,7 +47,7 @@ export async function readAmong(t: GPUTensor): Promise<CPUTensor> {
 }
 
 /** The harness of one device. */
-export function gpuHarness(name: string, open: () => Promise<HeardDevice> = openDevice): Harness {
+export function gpuHarness(name: string, open: () => Promise<HeardDevice>): Harness {
   let heard: HeardDevice;
   const made = new Set<GPUTensor>();
   let count = 0;

@@ -16,8 +16,9 @@ import {
 } from "../../src/index.ts";
 import { bytesOf, expectBytes, indexTensor, randomBytes } from "../suites/data.ts";
 import { type Case, checkMasks, checkTokens, random } from "./check.ts";
-import { type HeardDevice, openDevice, whyNoDawn } from "./dawn.ts";
+import { openDevice, whyNoDawn } from "./dawn.ts";
 import { among, GPU_DTYPES, readAmong } from "./harness.ts";
+import type { HeardDevice } from "./hear.ts";
 
 const STORAGE = 0x80;
 const COPY = 0x4 | 0x8;
@@ -75,10 +76,12 @@ describe.skipIf(reason)(`where tensors lie${reason ? ` (not here: ${reason})` : 
   });
 
   test.each([
-    ["far apart", 4096],
-    ["at the next 256 bytes", 256],
-    ["side by side", 4],
-  ])("one buffer for every tensor of a call, %s", async (_name, alignment) => {
+    ["far apart", [4096, 4096]],
+    ["at the next 256 bytes", [256, 256]],
+    ["side by side", [4, 4]],
+    ["inputs side by side, results apart", [4, 4096]],
+    ["inputs apart, results side by side", [4096, 4]],
+  ] as const)("one buffer for every tensor of a call, %s", async (_name, [inputs, results]) => {
     for (const [dtype, channels] of [
       ["float32", 64],
       ["float32", 3],
@@ -86,14 +89,15 @@ describe.skipIf(reason)(`where tensors lie${reason ? ` (not here: ${reason})` : 
     ] as const) {
       const [batch, seq, kept] = [2, 11, 4];
       const parts = [
-        random(dtype, [batch, seq, channels], 1), // allActivations
+        random(dtype, [batch, seq, channels], 1), // allActivations, also scattered into
         random(dtype, [batch, kept, channels], 2), // layerActivations
         random(dtype, [batch, seq, channels], 3), // out of a scatter
         random(dtype, [batch, kept, channels], 4), // out of a gather
         indexTensor([batch, kept], seq, "random", 5),
       ];
       let end = 0;
-      const places = parts.map((t) => {
+      const places = parts.map((t, i) => {
+        const alignment = i === 2 || i === 3 ? results : inputs;
         const place = Math.ceil(end / alignment) * alignment;
         end = place + t.data.byteLength;
         return place;
@@ -227,16 +231,31 @@ describe.skipIf(reason)(`where tensors lie${reason ? ` (not here: ${reason})` : 
         expectBytes(bytesOf(await readAmong(inPlace)), expected.scatter, "scatter in place");
       }
     }
-    const mask = random("uint8", [1, 1, 7, 7], 1);
-    const old = random("uint8", [1, 1, 5, 5], 2);
-    const wild = [0, -1, 3, 99, 6];
-    const bad = toGPU(tensor(new Int32Array(wild), [1, 5]), device);
-    const out = maskGather(among(device, mask, 3), bad, { out: among(device, old, 4) });
-    const expected = bytesOf(old).map((was, n) => {
-      const [i, j] = [wild[Math.floor(n / 5)], wild[n % 5]];
-      return i >= 0 && i < 7 && j >= 0 && j < 7 ? mask.data[i * 7 + j] : was;
-    });
-    expectBytes(bytesOf(await readAmong(out)), expected, "mask gather");
+    for (const [dtype, kept] of [
+      ["uint8", 5],
+      ["uint8", 8],
+      ["float16", 6],
+      ["float32", 5],
+    ] as const) {
+      const mask = random(dtype, [1, 1, 9, 9], 1);
+      const old = random(dtype, [1, 1, kept, kept], 2);
+      const wild = [0, -1, 3, 99, 8, 2 ** 31 - 1, 1, 9].slice(0, kept);
+      const bad = toGPU(tensor(new Int32Array(wild), [1, kept]), device);
+      const at = 4 * mask.data.BYTES_PER_ELEMENT - 1;
+      const offset = at - (at % mask.data.BYTES_PER_ELEMENT);
+      const out = maskGather(among(device, mask, offset), bad, { out: among(device, old, 4) });
+      const expected = { ...old, data: old.data.slice() };
+      wild.forEach((i, row) => {
+        wild.forEach((j, column) => {
+          if (i < 0 || i >= 9 || j < 0 || j >= 9) return;
+          // Moved as bits: a NaN would lose its payload as a number.
+          const size = mask.data.BYTES_PER_ELEMENT;
+          const element = bytesOf(mask).subarray((i * 9 + j) * size, (i * 9 + j + 1) * size);
+          bytesOf(expected).set(element, (row * kept + column) * size);
+        });
+      });
+      expectBytes(bytesOf(await readAmong(out)), bytesOf(expected), `mask gather of ${dtype}`);
+    }
   });
 
   test("48 differing calls in one encoder, submitted once", async () => {

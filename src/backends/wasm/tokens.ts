@@ -138,9 +138,10 @@ export const wasmTokens: TokenOperations<CPUTensor> = {
     });
   },
 
-  scatterZeros(out, grad, indices, g) {
+  scatterZeros(out, grad, indices, g, _encoder, fresh) {
     const to = bytesOf(out);
-    to.fill(0);
+    // New memory is zero without being touched.
+    if (!fresh) to.fill(0);
     put(to, bytesOf(grad), indices as CPUTensor, g);
   },
 

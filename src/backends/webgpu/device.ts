@@ -48,12 +48,12 @@ export async function requestGPUDevice(options: RequestGPUDeviceOptions = {}): P
 export async function prepareGPU(device: GPUDevice): Promise<void> {
   checkDevice(device);
   checkNotLost(stateOf(device));
-  const programs = Object.entries(kernels()).flatMap(([name, kernel]) => {
-    if (name.startsWith("maskGather")) {
-      return [4, 2, 1].map((elementBytes) => program(kernel, { unitBytes: 4, elementBytes }));
-    }
-    const byUnits = kernel.source.includes("alias unit");
-    return (byUnits ? [16, 4] : [4]).map((unitBytes) => program(kernel, { unitBytes }));
+  const programs = Object.values(kernels()).flatMap((kernel) => {
+    const elements = kernel.source.includes("const element_bytes") ? [2, 1] : [4];
+    const units = kernel.source.includes("alias unit") ? [16, 4] : [4];
+    return elements.flatMap((elementBytes) =>
+      units.map((unitBytes) => program(kernel, { unitBytes, elementBytes })),
+    );
   });
   await compileAhead(device, programs);
 }

@@ -52,6 +52,7 @@ export function kernels(): Record<KernelName, Kernel> {
     slice: kernel(wgsl.slice, "slice", { src: 1, dst: 3 }),
     sliceBytes: kernel(wgsl.slice_bytes, "slice", { src: 1, dst: 3 }),
     maskGather: kernel(wgsl.mask_gather, "mask_gather", moved),
+    maskGatherSmall: kernel(wgsl.mask_gather_small, "mask_gather", moved),
     maskGatherOdd: kernel(wgsl.mask_gather_odd, "mask_gather", moved),
   };
   return all;
@@ -76,10 +77,30 @@ export type KernelName =
   | "slice"
   | "sliceBytes"
   | "maskGather"
+  | "maskGatherSmall"
   | "maskGatherOdd";
 
+const programs: WeakMap<Kernel, Map<string, Program>> = /* @__PURE__ */ new WeakMap();
+
+/** The program of a variant, made when first asked for: a step asks for the same few over and over. */
+export function program(kernel: Kernel, variant: Variant): Program {
+  let variants = programs.get(kernel);
+  if (variants === undefined) {
+    variants = new Map();
+    programs.set(kernel, variants);
+  }
+  const { unitBytes, elementBytes, writable = [], within = [] } = variant;
+  const key = `${unitBytes}/${elementBytes}/${writable}/${[...within]}`;
+  let made = variants.get(key);
+  if (made === undefined) {
+    made = { code: variantSource(kernel, variant), entryPoint: kernel.entryPoint };
+    variants.set(key, made);
+  }
+  return made;
+}
+
 /** The whole source of a variant: a file of gpu/ with a line or a name changed. */
-export function program(kernel: Kernel, { unitBytes, elementBytes, writable, within }: Variant): Program {
+function variantSource(kernel: Kernel, { unitBytes, elementBytes, writable, within }: Variant): string {
   let code = kernel.source;
   if (unitBytes === 4)
     code = code.replace("unit = vec4u;", "unit = u32;").replace("unit = vec4f;", "unit = f32;");
@@ -92,5 +113,5 @@ export function program(kernel: Kernel, { unitBytes, elementBytes, writable, wit
     code = code.replace(new RegExp(`.*var<storage, read> ${name}:.*\n`), "");
     code = code.replaceAll(new RegExp(`\\b${name}\\[`, "g"), `${whole}[`);
   }
-  return { code, entryPoint: kernel.entryPoint };
+  return code;
 }

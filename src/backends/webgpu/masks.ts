@@ -18,16 +18,17 @@ function whole(bytes: number): { start: number; bytes: number } {
 export const webgpuMasks: MaskOperations<GPUTensor> = {
   maskGather(out, mask, indices, g, encoder) {
     const call = new Call(out.device, encoder, out, [mask, indices]);
-    const idx = call.indices("sortedIndices", indices, out);
     const { layers, batch, heads, query, seq, kept, maskBatch, elementBytes } = g;
     const outQuery = query === 1 ? 1 : kept;
     const [outRow, maskRow] = [kept * elementBytes, seq * elementBytes];
+    call.checkRows(Math.max(layers * batch * heads * outQuery, maskBatch * heads * query), maskRow);
+    const idx = call.indices("sortedIndices", indices, out);
     const even = outRow % 4 === 0;
     const words = outRow / 4;
     for (const dst of rowWindows(layers * batch * heads * outQuery, outRow, call.budget)) {
       for (const src of rowWindows(maskBatch * heads * query, maskRow, call.budget)) {
         call.dispatch({
-          kernel: even ? "maskGather" : "maskGatherOdd",
+          kernel: elementBytes === 4 ? "maskGather" : even ? "maskGatherSmall" : "maskGatherOdd",
           variant: { unitBytes: 4, elementBytes },
           operands: [
             { name: "dst", buffer: out.buffer, ...windowBytes(out.byteOffset, outRow, dst, whole(outRow)) },
@@ -41,7 +42,7 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
           params: (shift) => [
             dst.rows,
             Math.floor(words),
-            even ? call.tile(words) : 0,
+            even ? call.tile(words, dst.rows) : 0,
             seq,
             kept,
             query,
@@ -74,6 +75,7 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
     const [outRow, maskRow] = [kept * elementBytes, seq * elementBytes];
     const unit = unitBytes([outRow, maskRow, out.byteOffset, mask.byteOffset]);
     const lanes = unit === 0 ? 1 : outRow / unit;
+    call.checkRows(maskBatch * heads * query, maskRow);
     for (const dst of rowWindows(maskBatch * heads * outQuery, outRow, call.budget)) {
       for (const src of rowWindows(maskBatch * heads * query, maskRow, call.budget)) {
         call.dispatch({
@@ -94,7 +96,7 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
             return sliceParams(
               dst.rows,
               row,
-              call.tile(lanes),
+              call.tile(lanes, dst.rows),
               outQuery,
               query,
               pitch,

@@ -1,6 +1,11 @@
 /** Compute pipelines: compiled once a device, keyed by the shader's full source. */
 
-const pipelines: WeakMap<GPUDevice, Map<string, GPUComputePipeline>> = /* @__PURE__ */ new WeakMap();
+/** By source, then by entry point. */
+type Compiled = Map<string, Map<string, GPUComputePipeline>>;
+
+const pipelines: WeakMap<GPUDevice, Compiled> = /* @__PURE__ */ new WeakMap();
+
+const failures: WeakMap<GPUDevice, string> = /* @__PURE__ */ new WeakMap();
 
 /** One entry point of a whole shader. */
 export interface Program {
@@ -10,15 +15,18 @@ export interface Program {
 
 /** The pipeline of a program, compiled now unless it has been. */
 export function pipelineOf(device: GPUDevice, program: Program): GPUComputePipeline {
-  const compiled = compiledFor(device);
-  const key = keyOf(program);
-  let pipeline = compiled.get(key);
+  const compiled = compiledFor(device, program);
+  let pipeline = compiled.get(program.entryPoint);
   if (pipeline === undefined) {
     const module = device.createShaderModule({ code: program.code });
     pipeline = device.createComputePipeline(descriptor(module, program));
-    compiled.set(key, pipeline);
-    // A failure is the device's to report, as any other; it is only not kept.
-    void failure(module, program).then((message) => message && compiled.delete(key));
+    compiled.set(program.entryPoint, pipeline);
+    // A failure is the device's to report, as any other. It is not kept, and its source is shown where one waits next.
+    void failure(module, program).then((message) => {
+      if (message === undefined) return;
+      compiled.delete(program.entryPoint);
+      failures.set(device, message);
+    });
   }
   return pipeline;
 }
@@ -28,9 +36,9 @@ export function pipelineOf(device: GPUDevice, program: Program): GPUComputePipel
  * @throws Error, by rejecting, with the compiler's words and the numbered source.
  */
 export async function compileAhead(device: GPUDevice, programs: readonly Program[]): Promise<void> {
-  const compiled = compiledFor(device);
   const compile = async (program: Program): Promise<void> => {
-    if (compiled.has(keyOf(program))) return;
+    const compiled = compiledFor(device, program);
+    if (compiled.has(program.entryPoint)) return;
     device.pushErrorScope("validation");
     const module = device.createShaderModule({ code: program.code });
     const scope = device.popErrorScope();
@@ -43,22 +51,30 @@ export async function compileAhead(device: GPUDevice, programs: readonly Program
     if (message !== undefined) throw new Error(message);
     if (invalid !== null) throw new Error(`${invalid.message}\n${numbered(program.code)}`);
     if (pipeline instanceof Error) throw pipeline;
-    compiled.set(keyOf(program), pipeline as GPUComputePipeline);
+    compiled.set(program.entryPoint, pipeline as GPUComputePipeline);
   };
   await Promise.all(programs.map(compile));
 }
 
-function compiledFor(device: GPUDevice): Map<string, GPUComputePipeline> {
-  let compiled = pipelines.get(device);
-  if (compiled === undefined) {
-    compiled = new Map();
-    pipelines.set(device, compiled);
-  }
-  return compiled;
+/** Throws, once, where a shader that was compiled at its first use did not compile. */
+export function checkCompiled(device: GPUDevice): void {
+  const message = failures.get(device);
+  failures.delete(device);
+  if (message !== undefined) throw new Error(message);
 }
 
-function keyOf({ code, entryPoint }: Program): string {
-  return `${entryPoint}\n${code}`;
+function compiledFor(device: GPUDevice, { code }: Program): Map<string, GPUComputePipeline> {
+  let bySource = pipelines.get(device);
+  if (bySource === undefined) {
+    bySource = new Map();
+    pipelines.set(device, bySource);
+  }
+  let compiled = bySource.get(code);
+  if (compiled === undefined) {
+    compiled = new Map();
+    bySource.set(code, compiled);
+  }
+  return compiled;
 }
 
 function descriptor(module: GPUShaderModule, { entryPoint }: Program): GPUComputePipelineDescriptor {

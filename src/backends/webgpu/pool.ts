@@ -45,7 +45,10 @@ export function parameters(
   return { buffer: slot.slab.buffer, offset: slot.offset, size: Math.ceil(words.length / 4) * 16 };
 }
 
-/** A place for `bytes` that this call's GPU work alone writes and reads. */
+/**
+ * A place for `bytes` that this call's GPU work alone writes and reads. Under one name a call asks for no more than it
+ * asked first, as what it grew out of would be destroyed before it is submitted.
+ */
 export function scratch(state: DeviceState, name: string, bytes: number, recorded: boolean): GPUBuffer {
   let held = state.scratch.get(name);
   if (held === undefined || held.buffer.size < bytes) {
@@ -95,7 +98,9 @@ export function upload(
   return { buffer: held.buffer, byteOffset: 0, passing };
 }
 
-function pooled({ device }: DeviceState, size: number, usage: number): PooledBuffer {
+function pooled({ device }: DeviceState, wanted: number, usage: number): PooledBuffer {
+  const most = device.limits.maxBufferSize;
+  const size = Math.min(wanted, most - (most % 4));
   return { buffer: device.createBuffer({ label: "random-ltd", size, usage }), recorded: false };
 }
 

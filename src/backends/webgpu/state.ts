@@ -31,8 +31,8 @@ export interface DeviceState {
   readonly device: GPUDevice;
   /** The largest binding, in bytes. */
   bindingLimit: number;
-  /** log2 of the most lanes across a row. */
-  readonly tile: number;
+  /** Whether lanes are a processor's. */
+  readonly software: boolean;
   lost: GPUDeviceLostInfo | undefined;
   readonly parameters: ParameterPool;
   /** Uploaded indices of calls that submit themselves. */
@@ -52,7 +52,7 @@ export function stateOf(device: GPUDevice): DeviceState {
     const made: DeviceState = {
       device,
       bindingLimit: Math.min(device.limits.maxStorageBufferBindingSize, MAX_BINDING),
-      tile: isSoftware(device) ? 2 : 4,
+      software: isSoftware(device),
       lost: undefined,
       parameters: { slabs: [], slots: new Map(), free: 0 },
       upload: undefined,
@@ -78,10 +78,6 @@ export function lostWords({ reason, message }: GPUDeviceLostInfo): string {
   return `one lost (${reason ?? "unknown"}): ${message}`;
 }
 
-/**
- * A software device: its lanes go by fours, and a row of 1 KB by 4 lanes takes 1.3 copies there, by 16 lanes 2.2. On
- * a GPU 16 lanes read 256 bytes that lie together.
- */
 function isSoftware(device: GPUDevice): boolean {
   const info = device.adapterInfo as (GPUAdapterInfo & { isFallbackAdapter?: boolean }) | undefined;
   return (

@@ -17,6 +17,7 @@ import { Call } from "./call.ts";
 import { checkDevice } from "./device.ts";
 import { webgpuMasks } from "./masks.ts";
 import { ownsBuffer, webgpuOperations } from "./operations.ts";
+import { checkCompiled } from "./pipelines.ts";
 import { checkNotLost, lostWords, stateOf, USAGE } from "./state.ts";
 
 /** Options of {@link gpuTensor}. */
@@ -164,8 +165,8 @@ function copyBytes(to: GPUTensor, from: GPUTensor, bytes: number): void {
  *
  * @param gpuTensor A GPU tensor.
  * @returns A new CPU tensor of its shape and dtype.
- * @throws TypeError where it is no GPU tensor; RangeError, by rejecting as all here, where its device is lost, with the
- *   device's own reason.
+ * @throws By rejecting. TypeError where it is no GPU tensor; RangeError where its device is lost, with the device's own
+ *   reason; Error where a shader did not compile since the last time, with its numbered source.
  * @example
  * const { data } = await toCPU(hidden);
  */
@@ -197,9 +198,11 @@ export async function toCPU(gpuTensor: GPUTensor): Promise<CPUTensor> {
   device.queue.submit([encoder.finish()]);
   try {
     await staging.mapAsync(1); // GPUMapMode.READ
+    checkCompiled(device);
     bytes.set(new Uint8Array(staging.getMappedRange(), byteOffset - start, bytes.byteLength));
     return result;
   } catch (error) {
+    if (staging.mapState === "mapped") throw error;
     // A lost device fails the mapping; its own reason comes a moment before or after.
     const lost = await Promise.race([device.lost, new Promise<undefined>((done) => setTimeout(done, 500))]);
     if (lost === undefined) throw error;

@@ -41,7 +41,7 @@ function rowParams(
   return [
     rows,
     columns.bytes / unit,
-    call.tile(lanes),
+    call.tile(lanes, rows),
     seq,
     ...(batchFirst ? [kept, kept, 1, seq, 0, 1] : [batch, 1, kept, 0, 1, batch]),
     dst.first,
@@ -107,6 +107,7 @@ function inPlace(
 ): void {
   const tensors = part === undefined ? [into] : [into, part];
   const call = new Call(into.device, encoder, into, [...tensors.slice(1), indices]);
+  call.checkRows(g.batch * g.seq);
   const idx = call.indices("sortedIndices", indices, into);
   const unit = unitBytes(g.rowBytes, tensors);
   const retained = g.batch * g.kept;
@@ -150,6 +151,7 @@ function rebuild(
 ): void {
   const inputs = [base, part].filter((t) => t !== undefined);
   const call = new Call(out.device, encoder, out, [...inputs, indices]);
+  call.checkRows(g.batch * g.seq);
   const idx = call.indices("sortedIndices", indices, out);
   const unit = unitBytes(g.rowBytes, [out, ...inputs]);
   const retained = g.batch * g.kept;
@@ -193,6 +195,7 @@ function sameMemory(a: GPUTensor, b: GPUTensor): boolean {
 export const webgpuTokens: TokenOperations<GPUTensor> = {
   gather(out, x, indices, g, encoder) {
     const call = new Call(out.device, encoder, out, [x, indices]);
+    call.checkRows(g.batch * g.seq);
     const idx = call.indices("sortedIndices", indices, out);
     const unit = unitBytes(g.rowBytes, [x, out]);
     eachWindow(call, g.batch * g.kept, g.rowBytes, undefined, (dst, columns) => {

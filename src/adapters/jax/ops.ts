@@ -1,0 +1,105 @@
+/** Arrays of jax-js under the layer wrapper. */
+import { numpy as np, tree } from "@jax-js/jax";
+import { wrongType } from "../../check.ts";
+import { checkMask, checkSliceable } from "../../masks.ts";
+import type { AlongSequence, TokenOps, TokensAtOptions } from "../../routing/token-ops.ts";
+import type { CPUTensor } from "../../tensor.ts";
+import { isArray, isCompiling, lookInto } from "./arrays.ts";
+import {
+  asTable,
+  checkKnown,
+  checkOnCPU,
+  routeOfArray,
+  routeOfPositions,
+  type TokenRoute,
+} from "./routes.ts";
+import { pick, putBack } from "./tokens.ts";
+
+/**
+ * Token operations over jax-js arrays, for `RandomLayerTokenDrop` and `convertToRandomLTD`. As everywhere in jax-js, a
+ * call consumes what it is given: `forward` the hidden states and every array among the arguments, `backward` the
+ * gradient; `x.ref` keeps one. Indices given by `indicesOf` are borrowed.
+ *
+ * They work on arrays and on what stands for them inside `jit`, `grad` and `vjp`. A compiled function must be given the
+ * indices among its arguments (`stack.sample`, then `indicesOf`): positions drawn while it is traced would stay in it
+ * for ever, and are refused.
+ * Masks (for "slice") and indices are looked into on the CPU and wasm backends; on others, and in a compiled function,
+ * they are the caller's word.
+ *
+ * @example
+ * const stack = convertToRandomLTD(blocks, scheduler, { ops: jaxOps, alongSequence: { cos: "seq_dim", sin: "seq_dim" } });
+ * hidden = stack.forward(hidden, { cos: cos.ref, sin: sin.ref });
+ */
+export const jaxOps: TokenOps<np.Array> = {
+  isTensor: isArray,
+  shapeOf: (t) => t.shape,
+  retain: (t) => t.ref,
+
+  at(indices, { seqLength, batchFirst }: TokensAtOptions) {
+    const route = isArray(indices)
+      ? routeOfArray(checkKnown("indicesOf", indices, seqLength).ref, seqLength, batchFirst)
+      : routeOfPositions(checkPositions(indices, seqLength), seqLength, batchFirst);
+    return {
+      gather: (states) => pick(asTable(states.ref), route.rows.ref),
+      scatter: (states, part) => putBack(states, part, route),
+      gatherAlong: (value, layout) => along(value, layout, route, batchFirst),
+      gatherMask: (mask) => maskAt(mask, route.indices.ref),
+      sliceMask(mask, name, check) {
+        const kept = route.indices.shape[1];
+        if (check) checkCorner(mask, name, kept);
+        const query = mask.shape[2] === 1 ? 1 : kept;
+        return mask.slice([], [], [0, query], [0, kept]);
+      },
+      release: () => tree.dispose(route),
+    };
+  },
+};
+
+/** Positions on the CPU: looked into, and refused where the first call's would be every call's. */
+function checkPositions(indices: CPUTensor, seqLength: number): CPUTensor<Int32Array> {
+  if (isCompiling()) {
+    const expected =
+      "the indices as arrays among the arguments of a compiled function (stack.sample makes them)";
+    wrongType(
+      "indicesOf",
+      expected,
+      indices,
+      "positions drawn while it is traced, which would stay the same",
+    );
+  }
+  return checkOnCPU("indicesOf", indices, seqLength, [2]);
+}
+
+/** What runs along the sequence, at the retained positions. */
+function along(value: np.Array, layout: AlongSequence, route: TokenRoute, statesFirst: boolean): np.Array {
+  const batch = route.indices.shape[0];
+  const batchFirst = layout === "seq_dim" ? statesFirst : layout === "batch_seq_dim";
+  if (layout !== "seq_dim" && value.shape[batchFirst ? 0 : 1] === batch) {
+    const turned = (t: np.Array) => (batchFirst === statesFirst ? t : np.swapaxes(t, 0, 1));
+    return turned(pick(asTable(turned(value)), route.rows.ref));
+  }
+  // A table that all rows of the batch share: [S,...], [1,S,...] or [S,1,...].
+  const table = layout === "seq_dim" ? value : asTable(value);
+  if (batchFirst) return pick(table, route.indices.ref);
+  const positions = np.transpose(route.indices.ref);
+  return pick(table, np.where(np.greaterEqual(positions.ref, 0), positions, 0));
+}
+
+/** `out[b,h,i,j] = mask[b,h,indices[b,i],indices[b,j]]`, where a batch or query size of 1 is always at 0. */
+function maskAt(mask: np.Array, indices: np.Array): np.Array {
+  const [maskBatch, heads, query] = mask.shape;
+  const [batch, kept] = indices.shape;
+  const rows = (maskBatch === 1 ? np.zeros([1], { dtype: np.int32 }) : np.arange(batch)).reshape([
+    -1, 1, 1, 1,
+  ]);
+  const queries =
+    query === 1 ? np.zeros([1, 1, 1, 1], { dtype: np.int32 }) : indices.ref.reshape([batch, 1, kept, 1]);
+  const keys = indices.reshape([batch, 1, 1, kept]);
+  return mask.slice(rows, np.arange(heads).reshape([1, heads, 1, 1]), queries, keys);
+}
+
+/** Throws where the top-left corner of a mask is wrong, if that can be told without waiting. */
+function checkCorner(mask: np.Array, name: string, kept: number): void {
+  const known = lookInto(mask);
+  if (known !== undefined) checkSliceable(name, known, { ...checkMask(name, known).g, kept });
+}

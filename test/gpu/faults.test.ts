@@ -1,0 +1,227 @@
+/** Refusals, lost devices, shaders that do not compile. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { compileAhead, pipelineOf } from "../../src/backends/webgpu/pipelines.ts";
+import {
+  dispose,
+  GatherTokens,
+  type GPUTensor,
+  gpuTensor,
+  maskSlice,
+  prepareGPU,
+  requestGPUDevice,
+  ScatterTokens,
+  tensor,
+  toCPU,
+  toGPU,
+} from "../../src/index.ts";
+import { random } from "./check.ts";
+import { dawn, openDevice, whyNoDawn } from "./dawn.ts";
+import { type HeardDevice, hear } from "./hear.ts";
+
+const reason = whyNoDawn();
+const WRONG = [undefined, null, 1, "x", {}, [], () => {}, Symbol("s")];
+
+describe.skipIf(reason)(`faults${reason ? ` (not here: ${reason})` : ""}`, () => {
+  let heard: HeardDevice;
+  let device: GPUDevice;
+  let x: GPUTensor;
+  const indices = tensor(new Int32Array([0, 2]), [1, 2]);
+  beforeAll(async () => {
+    heard = await openDevice();
+    device = heard.device;
+    x = toGPU(tensor(new Float32Array(12), [1, 4, 3]), device);
+  });
+  afterEach(() => heard.check());
+  afterAll(() => heard.close());
+
+  const refused = (kind: typeof TypeError | typeof RangeError, name: string, call: () => unknown) => {
+    expect(call).toThrow(kind);
+    expect(call).toThrow(`"${name}" expected `);
+  };
+
+  test("gpuTensor", () => {
+    const buffer = device.createBuffer({ size: 64, usage: 0x80 });
+    const make = (o: { buffer?: any; shape?: any; dtype?: any; device?: any; byteOffset?: any }) => () =>
+      gpuTensor(
+        "buffer" in o ? o.buffer : buffer,
+        "shape" in o ? o.shape : [4, 4],
+        "dtype" in o ? o.dtype : "float32",
+        {
+          device,
+          ...("device" in o ? { device: o.device } : {}),
+          ...("byteOffset" in o ? { byteOffset: o.byteOffset } : {}),
+        },
+      );
+    expect(make({})().shape).toEqual([4, 4]);
+    for (const wrong of WRONG) {
+      refused(TypeError, "buffer", make({ buffer: wrong }));
+      refused(TypeError, "dtype", make({ dtype: wrong }));
+      refused(TypeError, "device", make({ device: wrong }));
+      if (!Array.isArray(wrong)) refused(TypeError, "shape", make({ shape: wrong }));
+      if (typeof wrong !== "number" && wrong !== undefined)
+        refused(TypeError, "byteOffset", make({ byteOffset: wrong }));
+    }
+    refused(TypeError, "dtype", make({ dtype: "float64" }));
+    for (const byteOffset of [-4, 0.5, Number.NaN, 1, 2])
+      refused(RangeError, "byteOffset", make({ byteOffset }));
+    for (const shape of [[0], [4, -1], [1.5]]) refused(RangeError, "shape", make({ shape }));
+    refused(RangeError, "buffer", make({ shape: [17] }));
+    refused(RangeError, "buffer", make({ shape: [16], byteOffset: 4 }));
+    const copies = device.createBuffer({ size: 64, usage: 0x8 });
+    refused(RangeError, "buffer", make({ buffer: copies }));
+    const odd = device.createBuffer({ size: 63, usage: 0x80 });
+    refused(RangeError, "buffer", make({ buffer: odd, shape: [61], dtype: "uint8" }));
+    expect(make({ buffer: odd, shape: [60], dtype: "uint8" })().dtype).toBe("uint8");
+    for (const each of [buffer, copies, odd]) each.destroy();
+  });
+
+  test("toGPU, toCPU, dispose", async () => {
+    const t = tensor(new Float32Array(4), [4]);
+    for (const wrong of WRONG) {
+      refused(TypeError, "tensor", () => toGPU(wrong as any, device));
+      refused(TypeError, "device", () => toGPU(t, wrong as any));
+      if (wrong !== undefined) refused(TypeError, "out", () => toGPU(t, device, { out: wrong as any }));
+      refused(TypeError, "gpuTensor", () => dispose(wrong as any));
+      await expect(toCPU(wrong as any)).rejects.toThrow('"gpuTensor" expected ');
+    }
+    refused(TypeError, "tensor", () => toGPU(tensor(new Float64Array(4), [4]), device));
+    refused(TypeError, "tensor", () => toGPU(x as any, device));
+    refused(TypeError, "gpuTensor", () => dispose(t as any));
+    refused(RangeError, "out", () => toGPU(t, device, { out: x }));
+    refused(TypeError, "out", () => toGPU(tensor(new Int32Array(12), [1, 4, 3]), device, { out: x }));
+  });
+
+  test("tensors of two devices, of two memories, and an encoder with CPU tensors", async () => {
+    const other = await openDevice();
+    const there = toGPU(tensor(new Float32Array(12), [1, 4, 3]), other.device);
+    const part = toGPU(tensor(new Float32Array(6), [1, 2, 3]), other.device);
+    const indicesThere = toGPU(indices, other.device);
+    refused(TypeError, "sortedIndices", () => GatherTokens.forward(x, indicesThere));
+    refused(TypeError, "out", () => GatherTokens.forward(x, indices, { out: part }));
+    refused(TypeError, "layerActivations", () => ScatterTokens.forward(x, part, indices));
+    refused(TypeError, "out", () => toGPU(tensor(new Float32Array(12), [1, 4, 3]), device, { out: there }));
+    const onCPU = tensor(new Float32Array(12), [1, 4, 3]);
+    refused(TypeError, "sortedIndices", () => GatherTokens.forward(onCPU, toGPU(indices, device)));
+    refused(TypeError, "out", () =>
+      GatherTokens.forward(x, indices, { out: tensor(new Float32Array(6), [1, 2, 3]) as any }),
+    );
+    const encoder = device.createCommandEncoder();
+    refused(TypeError, "encoder", () => GatherTokens.forward(onCPU, indices, { encoder }));
+    refused(TypeError, "encoder", () => maskSlice(tensor(new Uint8Array(4), [1, 1, 2, 2]), 1, { encoder }));
+    for (const wrong of [null, 1, "x", {}]) {
+      refused(TypeError, "encoder", () => GatherTokens.forward(x, indices, { encoder: wrong as any }));
+    }
+    await other.close();
+  });
+
+  test("memory that is shared, and offsets that are not written at", () => {
+    const buffer = device.createBuffer({ size: 256, usage: 0x80 | 0xc });
+    const at = (byteOffset: number, shape: readonly number[]) =>
+      gpuTensor(buffer, shape, "uint8", { device, byteOffset });
+    const all = at(0, [1, 4, 3]);
+    refused(RangeError, "out", () => GatherTokens.forward(all, indices, { out: at(8, [1, 2, 3]) }));
+    GatherTokens.forward(all, indices, { out: at(12, [1, 2, 3]) });
+    refused(RangeError, "out", () => GatherTokens.forward(all, indices, { out: at(13, [1, 2, 3]) }));
+    refused(RangeError, "out", () => toGPU(tensor(new Uint8Array(6), [6]), device, { out: at(2, [6]) }));
+    buffer.destroy();
+  });
+
+  test("what the device can't hold is refused with both figures", () => {
+    const { maxBufferSize } = device.limits;
+    const grad = toGPU(tensor(new Float32Array(1024), [1, 1, 1024]), device);
+    const one = tensor(new Int32Array([0]), [1, 1]);
+    const call = () => GatherTokens.backward(grad, one, { seqLength: 2 ** 20 });
+    expect(call).toThrow(RangeError);
+    expect(call).toThrow(`at most ${maxBufferSize} bytes`);
+    expect(call).toThrow(`${2 ** 32} bytes`);
+    dispose(grad);
+  });
+
+  test("requestGPUDevice asks for what the adapter can hold", async () => {
+    const gpu = await dawn();
+    const { limits } = (await gpu.requestAdapter())!;
+    const wide = hear(await requestGPUDevice({ gpu, features: ["timestamp-query"] }));
+    expect(wide.device.limits.maxBufferSize).toBe(limits.maxBufferSize);
+    expect(wide.device.limits.maxStorageBufferBindingSize).toBe(limits.maxStorageBufferBindingSize);
+    expect(wide.device.limits.maxBufferSize).toBeGreaterThan(device.limits.maxBufferSize);
+    await wide.close();
+    await expect(requestGPUDevice({ gpu: { requestAdapter: async () => null } as any })).rejects.toThrow(
+      RangeError,
+    );
+    await expect(requestGPUDevice({ gpu: null as any })).rejects.toThrow(TypeError);
+  });
+
+  test("every shader compiles ahead of use, and is compiled once", async () => {
+    const fresh = await openDevice();
+    let compiled = 0;
+    const { createShaderModule } = fresh.device;
+    fresh.device.createShaderModule = (descriptor) => {
+      compiled++;
+      return createShaderModule.call(fresh.device, descriptor);
+    };
+    await prepareGPU(fresh.device);
+    const ahead = compiled;
+    expect(ahead).toBeGreaterThan(20);
+    const all = random("uint8", [2, 9, 5], 1);
+    const t = toGPU(all, fresh.device);
+    const idx = tensor(new Int32Array([0, 1, 2, 3]), [2, 2]);
+    const part = GatherTokens.forward(t, idx);
+    ScatterTokens.forward(t, part, idx);
+    ScatterTokens.forward(t, part, idx, { inPlace: true });
+    ScatterTokens.backward(t, idx, { inPlace: true });
+    await prepareGPU(fresh.device);
+    expect(compiled).toBe(ahead);
+    await fresh.close();
+  });
+
+  test("a shader that does not compile shows its numbered lines, and is not kept", async () => {
+    const broken = {
+      code: "@compute @workgroup_size(1)\nfn main() {\n  let a = nothing;\n}\n",
+      entryPoint: "main",
+    };
+    for (let i = 0; i < 2; i++) {
+      const failed = compileAhead(device, [broken]);
+      await expect(failed).rejects.toThrow(/3:11 .*nothing/);
+      await expect(failed).rejects.toThrow("   3    let a = nothing;");
+    }
+    device.pushErrorScope("validation");
+    const first = pipelineOf(device, broken);
+    expect((await device.popErrorScope())?.message).toMatch(/nothing/);
+    await new Promise((done) => setTimeout(done, 50));
+    await expect(toCPU(x)).rejects.toThrow("   3    let a = nothing;");
+    expect((await toCPU(x)).shape).toEqual([1, 4, 3]);
+    device.pushErrorScope("validation");
+    expect(pipelineOf(device, broken)).not.toBe(first);
+    expect((await device.popErrorScope())?.message).toMatch(/nothing/);
+  });
+
+  test("a lost device gives its own reason, and the next device works", async () => {
+    const gpu = await dawn();
+    const adapter = (await gpu.requestAdapter())!;
+    const lost = await adapter.requestDevice();
+    const t = toGPU(random("float32", [1, 4, 3], 1), lost);
+    const reading = toCPU(t);
+    lost.destroy();
+    const info = await lost.lost;
+    expect(info.reason).toBe("destroyed");
+    await expect(reading).rejects.toThrow(`lost (destroyed): ${info.message}`);
+    await expect(toCPU(t)).rejects.toThrow(RangeError);
+    for (const call of [
+      () => GatherTokens.forward(t, indices),
+      () => ScatterTokens.backward(t, indices, { inPlace: true }),
+      () => toGPU(tensor(new Float32Array(1), [1]), lost),
+    ]) {
+      expect(call).toThrow(
+        `"device" expected a device that is not lost, got one lost (destroyed): ${info.message}`,
+      );
+    }
+    await expect(prepareGPU(lost)).rejects.toThrow("lost (destroyed)");
+    const next = await openDevice();
+    const y = GatherTokens.forward(
+      toGPU(tensor(new Float32Array([1, 2, 3]), [1, 3, 1]), next.device),
+      indices,
+    );
+    expect([...(await toCPU(y)).data]).toEqual([1, 3]);
+    await next.close();
+  });
+});
