@@ -2,8 +2,8 @@ import { GatherTokens, gptSampleTokens, layerOf, ScatterTokens, tensor } from "r
 import { compare, table } from "./measure.js";
 
 const BATCH = 4;
-/** Bytes of the states of one batch: more than a cache holds, so that memory is what is measured. */
-const TOTAL = 2 ** 25;
+/** MiB of hidden states: as many as a small model has, and as many as no cache holds. */
+const SIZES = [8, 32];
 
 /** `TypedArray.set` for each row, as one would write it by hand. */
 function setRows(to, from, positions, seq, kept, bytes, gather) {
@@ -17,8 +17,8 @@ function setRows(to, from, positions, seq, kept, bytes, gather) {
   }
 }
 
-function measure(bytes, share, rounds) {
-  const seq = Math.floor(TOTAL / BATCH / bytes);
+function measure(bytes, share, size, rounds) {
+  const seq = Math.floor((size * 2 ** 20) / BATCH / bytes);
   const kept = Math.floor(seq / share);
   const { sampledIndices } = gptSampleTokens({
     reservedLength: kept,
@@ -29,12 +29,9 @@ function measure(bytes, share, rounds) {
   const indices = layerOf(sampledIndices, 0);
   const states = tensor(new Uint8Array(BATCH * seq * bytes).fill(1), [BATCH, seq, bytes]);
   const part = tensor(new Uint8Array(BATCH * kept * bytes).fill(2), [BATCH, kept, bytes]);
-  // A contiguous copy takes its turns through all of the states too, else a cache would serve it.
-  let turn = 0;
-  const copy = () => {
-    const start = (turn++ % share) * part.data.length;
-    part.data.set(states.data.subarray(start, start + part.data.length));
-  };
+  // The same bytes in each call, for all: what a cache holds of them, it holds for the copy too.
+  const source = states.data.subarray(0, part.data.length);
+  const copy = () => part.data.set(source);
   const ms = compare(
     {
       copy,
@@ -60,8 +57,8 @@ function measure(bytes, share, rounds) {
 
 /** Rows of tokens against one contiguous copy of as many bytes, and against a `TypedArray.set` a row. */
 export function rows(rounds) {
-  const lines = [4, 16, 64, 130, 256, 384, 512, 1024, 4096].flatMap((bytes) =>
-    [2, 8].map((share) => measure(bytes, share, rounds)),
+  const lines = [4, 16, 64, 256, 384, 1024, 4096].flatMap((bytes) =>
+    [2, 8].flatMap((share) => SIZES.map((size) => measure(bytes, share, size, rounds))),
   );
   const header = [
     "row, bytes",
