@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 
 /** What the command line may say: the default, the range, and a line of help for each. */
 const NUMBERS = {
-  steps: { value: 160, min: 1, max: 100_000, help: "training steps of each model" },
+  steps: { value: 120, min: 1, max: 100_000, help: "training steps of each model" },
   seq: { value: 256, min: 16, max: 2048, multiple: 8, help: "S, tokens a sequence; a multiple of 8" },
   start: { min: 2, max: 2048, help: "K at the beginning, from S/8 to S (default S/8)" },
   layers: { value: 6, min: 3, max: 48, help: "layers; all but the first and the last are wrapped" },
