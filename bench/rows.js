@@ -29,9 +29,12 @@ function measure(bytes, share, size, rounds) {
   const indices = layerOf(sampledIndices, 0);
   const states = tensor(new Uint8Array(BATCH * seq * bytes).fill(1), [BATCH, seq, bytes]);
   const part = tensor(new Uint8Array(BATCH * kept * bytes).fill(2), [BATCH, kept, bytes]);
-  // The same bytes in each call, for all: what a cache holds of them, it holds for the copy too.
-  const source = states.data.subarray(0, part.data.length);
-  const copy = () => part.data.set(source);
+  // A contiguous copy takes its turns through all of the states, as the rows are spread over all of them.
+  let turn = 0;
+  const copy = () => {
+    const start = (turn++ % share) * part.data.length;
+    part.data.set(states.data.subarray(start, start + part.data.length));
+  };
   const ms = compare(
     {
       copy,
@@ -40,7 +43,7 @@ function measure(bytes, share, size, rounds) {
       scatter: () => ScatterTokens.forward(states, part, indices, { inPlace: true }),
       scatterSet: () => setRows(states.data, part.data, indices.data, seq, kept, bytes, false),
     },
-    { rounds },
+    { rounds: 4 * rounds, sampleMs: 0 },
   );
   const ns = (name) => ((ms[name] * 1e6) / (BATCH * kept)).toFixed(1);
   const cell = (name) => `${ns(name)} (${(ms[name] / ms.copy).toFixed(2)})`;

@@ -9,17 +9,25 @@ export type TensorData = Float32Array | Float64Array | Int32Array | Uint32Array 
 
 /** A dense row-major array in CPU memory: a typed array, its shape and what its elements are. */
 export interface CPUTensor<D extends TensorData = TensorData> {
+  /** Elements in row-major order, as many as `shape` holds. */
   readonly data: D;
+  /** Length of each dimension, at least 1. */
   readonly shape: readonly number[];
+  /** What the elements are. */
   readonly dtype: DType;
 }
 
 /** A dense row-major array in a WebGPU buffer, from `byteOffset` (bytes) on. Made by `toGPU` and `gpuTensor`. */
 export interface GPUTensor {
+  /** Where the elements lie. */
   readonly buffer: GPUBuffer;
+  /** Bytes before the first element: a multiple of the element size, and of 4 where the tensor is written. */
   readonly byteOffset: number;
+  /** Length of each dimension, at least 1. */
   readonly shape: readonly number[];
+  /** What the elements are. */
   readonly dtype: DType;
+  /** The device of `buffer`. */
   readonly device: GPUDevice;
   /** What runs operations on this tensor: it comes with the tensor, so code without one bundles no shader. */
   readonly operations: GPUOperations;

@@ -44,9 +44,13 @@ export type LayerFunction<T, R extends LayerOutput<T> = LayerOutput<T>> = (
 
 /** A layer as an object; `backward` gives the gradient of its input, having kept what it needs from `forward`. */
 export interface LayerObject<T, R extends LayerOutput<T> = LayerOutput<T>> {
+  /** `[B,K,C] -> [B,K,C]`, alone or followed by more; K is S where the layer is passed straight through. */
   forward(hiddenStates: T, kwargs: Kwargs, options: ForwardOptions): R;
+  /** The gradient for what `forward` was last given, of the shape of `outGrad`. */
   backward?(outGrad: T, options: BackwardOptions): T;
+  /** Told when the wrapper goes into training. */
   train?(): unknown;
+  /** Told when the wrapper goes into evaluation. */
   eval?(): unknown;
 }
 

@@ -20,7 +20,7 @@ export interface RandomLTDSchedulerOptions {
   schedule?: (globalStep: number) => number;
 }
 
-/** What {@link RandomLTDScheduler.stateDict} gives: DeepSpeed's keys and two of this library's, JSON throughout. */
+/** What `RandomLTDScheduler.stateDict` gives: DeepSpeed's keys and two of this library's, JSON throughout. */
 export interface RandomLTDState {
   /** Layer-tokens of all steps so far. */
   consumed_layer_tokens: number;
@@ -204,7 +204,7 @@ export class RandomLTDScheduler {
   /**
    * Goes on from a saved state. As in DeepSpeed, `min_value` and `max_value` come from the state too.
    *
-   * @param stateDict What {@link stateDict} gave, or DeepSpeed's, which lacks `seed` and `sampling_rule`.
+   * @param stateDict What the method `stateDict` gave, or DeepSpeed's, which lacks `seed` and `sampling_rule`.
    * @throws TypeError for a missing or wrongly typed key; RangeError for numbers out of range, and for a state with
    *   another seed or sampling rule, which could not repeat its run. Nothing is changed then.
    * @example

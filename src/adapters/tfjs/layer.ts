@@ -14,11 +14,17 @@ export interface TFLayer {
   trainable: boolean;
   readonly trainableWeights: unknown[];
   readonly nonTrainableWeights: unknown[];
+  /** As TF.js has it, and so are those below. */
   apply(inputs: any, kwargs?: any): any;
+  /** Makes the weights. */
   build(inputShape: any): void;
+  /** The weights' values. */
   getWeights(trainableOnly?: boolean): Tensor[];
+  /** Takes values for the weights. */
   setWeights(weights: Tensor[]): void;
+  /** The name under which a saved model finds the class. */
   getClassName(): string;
+  /** What a saved model keeps of the layer. */
   getConfig(): any;
 }
 
