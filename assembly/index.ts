@@ -3,11 +3,14 @@
  * the host asks for. No function keeps anything from one operation to the next.
  */
 import { BITMAPS, IN, KEYS, OUT, STAGE } from "./memory";
-import { emit, select } from "./select";
+import { select } from "./select";
+import { emit } from "./sort";
 
 export { ensure } from "./memory";
 export { setSeed } from "./philox";
-export { begin, classify, clear, emit, mark, select, settleClasses } from "./select";
+export { begin, classify, settleClasses } from "./classes";
+export { select } from "./select";
+export { clear, emit, mark } from "./sort";
 export { moveRows } from "./rows";
 export { firstOffPattern, packRows, planColumns } from "./mask";
 

@@ -1,0 +1,100 @@
+/** The row at hand: its bitmaps, and the classes of its tokens (kept, plain, padding), which the keys choose within. */
+import { BITMAPS, bitmapBytes, ensure } from "./memory";
+
+/** u8 [S / 8, in whole lines], the retained positions; what is retained in any case; what is still to be chosen from. */
+export const selected: usize = BITMAPS;
+export let always: usize = 0;
+export let contested: usize = 0;
+/** S. */
+export let length: i32 = 0;
+/** Whether ALWAYS and CONTESTED hold; else every token is contested. */
+export let classed: bool = false;
+/** How many of the contested tokens to take, and how many there are. */
+export let need: i32 = 0;
+export let pool: i32 = 0;
+/** Class counts, while they are taken. */
+let keptCount: i32 = 0;
+let paddingCount: i32 = 0;
+
+/** Starts rows of `seqLength` tokens without classes. False where the memory does not suffice. */
+export function begin(seqLength: i32, reserved: i32): bool {
+  length = seqLength;
+  const bytes = bitmapBytes(seqLength);
+  always = selected + bytes;
+  contested = always + bytes;
+  classed = false;
+  need = reserved;
+  pool = seqLength;
+  keptCount = 0;
+  paddingCount = 0;
+  return ensure(contested + bytes);
+}
+
+@inline
+export function hasBit(bitmap: usize, i: u32): bool {
+  return ((<u32>load<u8>(bitmap + (i >> 3)) >> (i & 7)) & 1) != 0;
+}
+
+@inline
+export function flipBit(bitmap: usize, i: u32): void {
+  const at = bitmap + (i >> 3);
+  store<u8>(at, <u8>(<u32>load<u8>(at) ^ ((<u32>1) << (i & 7))));
+}
+
+/** Bits 0 to 63 of those of 64 positions from `position` that lie below `end`. */
+@inline
+export function below(position: i32, end: i32): u64 {
+  const n = end - position;
+  return n >= 64 ? ~(<u64>0) : n <= 0 ? 0 : ((<u64>1) << (<u64>n)) - 1;
+}
+
+/** Bits of 64 bytes of 0 and 1. */
+@inline
+function pack(bytes: usize): u64 {
+  return (
+    <u64>(<u32>i8x16.bitmask(i8x16.neg(v128.load(bytes)))) |
+    ((<u64>(<u32>i8x16.bitmask(i8x16.neg(v128.load(bytes, 16))))) << 16) |
+    ((<u64>(<u32>i8x16.bitmask(i8x16.neg(v128.load(bytes, 32))))) << 32) |
+    ((<u64>(<u32>i8x16.bitmask(i8x16.neg(v128.load(bytes, 48))))) << 48)
+  );
+}
+
+/**
+ * Notes the classes of `n` positions from `first`, a multiple of 64: kept ones into ALWAYS, padding into CONTESTED.
+ *
+ * @param keep Bytes of the keep mask for those positions, or 0 where there is none.
+ * @param real Bytes of the padding mask, or 0.
+ * @param prefix Positions below this are kept.
+ */
+export function classify(first: i32, n: i32, keep: usize, real: usize, prefix: i32): void {
+  for (let i = 0; i < n; i += 64) {
+    const valid = below(i, n);
+    let kept = below(first + i, prefix);
+    if (keep) kept |= pack(keep + i);
+    kept &= valid;
+    const padding = real ? ~pack(real + i) & ~kept & valid : 0;
+    const at = (first + i) >> 3;
+    store<u64>(always + at, kept);
+    store<u64>(contested + at, padding);
+    keptCount += <i32>popcnt(kept);
+    paddingCount += <i32>popcnt(padding);
+  }
+}
+
+/** Settles from all classes which one is contested. False where more tokens are kept than are wanted. */
+export function settleClasses(reserved: i32): bool {
+  if (keptCount > reserved) return false;
+  const others = length - keptCount - paddingCount;
+  const intoPadding = reserved - keptCount > others;
+  for (let i = 0; i < length; i += 64) {
+    const at = i >> 3;
+    const padding = load<u64>(contested + at);
+    const plain = ~(load<u64>(always + at) | padding) & below(i, length);
+    if (intoPadding) store<u64>(always + at, load<u64>(always + at) | plain);
+    else store<u64>(contested + at, plain);
+  }
+  need = reserved - keptCount - (intoPadding ? others : 0);
+  pool = intoPadding ? paddingCount : others;
+  classed = true;
+  return true;
+}
