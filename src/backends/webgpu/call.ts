@@ -207,7 +207,7 @@ export class Call {
   }
 }
 
-/** The words of Params in slice.wgsl. */
+/** The words of Params in rows.wgsl for a slice. */
 export function sliceParams(
   rows: number,
   row: number,

@@ -48,13 +48,9 @@ export async function requestGPUDevice(options: RequestGPUDeviceOptions = {}): P
 export async function prepareGPU(device: GPUDevice): Promise<void> {
   checkDevice(device);
   checkNotLost(stateOf(device));
-  const programs = Object.values(kernels()).flatMap((kernel) => {
-    const elements = kernel.source.includes("const element_bytes") ? [2, 1] : [4];
-    const units = kernel.source.includes("alias unit") ? [16, 4] : [4];
-    return elements.flatMap((elementBytes) =>
-      units.map((unitBytes) => program(kernel, { unitBytes, elementBytes })),
-    );
-  });
+  const programs = Object.values(kernels()).flatMap((kernel) =>
+    kernel.variants.map((variant) => program(kernel, variant)),
+  );
   await compileAhead(device, programs);
 }
 

@@ -10,6 +10,8 @@ export interface Kernel {
   readonly source: string;
   readonly entryPoint: string;
   readonly bindings: Readonly<Partial<Record<BufferName, number>>>;
+  /** What it is compiled as where each buffer has a binding of its own. */
+  readonly variants: readonly Variant[];
 }
 
 /** What differs between the variants of one kernel. */
@@ -24,61 +26,61 @@ export interface Variant {
   readonly within?: ReadonlyMap<BufferName, BufferName>;
 }
 
-const moved = { src: 1, idx: 2, dst: 3 } as const;
+/** Operations of rows.wgsl that rows_bytes.wgsl has, too. */
+type RowKernel = "gather" | "scatter" | "zero" | "scatterCopy" | "scatterZeros" | "zeroCopy" | "slice";
 
-function kernel(source: string, entryPoint: string, bindings: Kernel["bindings"]): Kernel {
-  return { source, entryPoint, bindings };
-}
+/** The names of the kernels; those in Bytes move rows of any number of bytes. */
+export type KernelName =
+  | RowKernel
+  | `${RowKernel}Bytes`
+  | "accumulate"
+  | "invert"
+  | "maskWords"
+  | "maskParts"
+  | "maskOdd";
 
 let all: Record<KernelName, Kernel> | undefined;
 
 /** Every kernel. Made when first asked for, as what a module makes at once stays in bundles without a GPU. */
 export function kernels(): Record<KernelName, Kernel> {
-  all ??= {
-    gather: kernel(wgsl.gather, "gather", moved),
-    gatherBytes: kernel(wgsl.gather_bytes, "gather", moved),
-    scatter: kernel(wgsl.scatter, "scatter", moved),
-    scatterBytes: kernel(wgsl.scatter_bytes, "scatter", { ...moved, map: 4 }),
-    zero: kernel(wgsl.scatter, "zero", { idx: 2, dst: 3 }),
-    zeroBytes: kernel(wgsl.zero_bytes, "zero", { idx: 2, dst: 3, map: 4 }),
-    accumulate: kernel(wgsl.accumulate, "accumulate", moved),
-    invert: kernel(wgsl.invert, "invert", { idx: 2, dst: 3 }),
-    scatterCopy: kernel(wgsl.rebuild, "scatter_copy", { src: 1, map: 2, dst: 3, base: 4 }),
-    scatterCopyBytes: kernel(wgsl.rebuild_bytes, "scatter_copy", { src: 1, map: 2, dst: 3, base: 4 }),
-    scatterZeros: kernel(wgsl.rebuild, "scatter_zeros", { src: 1, map: 2, dst: 3 }),
-    scatterZerosBytes: kernel(wgsl.rebuild_bytes, "scatter_zeros", { src: 1, map: 2, dst: 3 }),
-    zeroCopy: kernel(wgsl.rebuild, "zero_copy", { map: 2, dst: 3, base: 4 }),
-    zeroCopyBytes: kernel(wgsl.rebuild_bytes, "zero_copy", { map: 2, dst: 3, base: 4 }),
-    slice: kernel(wgsl.slice, "slice", { src: 1, dst: 3 }),
-    sliceBytes: kernel(wgsl.slice_bytes, "slice", { src: 1, dst: 3 }),
-    maskGather: kernel(wgsl.mask_gather, "mask_gather", moved),
-    maskGatherSmall: kernel(wgsl.mask_gather_small, "mask_gather", moved),
-    maskGatherOdd: kernel(wgsl.mask_gather_odd, "mask_gather", moved),
-  };
+  all ??= makeKernels(wgsl.rows, wgsl.rows_bytes, wgsl.masks);
   return all;
 }
 
-/** The names of the kernels; those in Bytes move rows of any number of bytes. */
-export type KernelName =
-  | "gather"
-  | "gatherBytes"
-  | "scatter"
-  | "scatterBytes"
-  | "zero"
-  | "zeroBytes"
-  | "accumulate"
-  | "invert"
-  | "scatterCopy"
-  | "scatterCopyBytes"
-  | "scatterZeros"
-  | "scatterZerosBytes"
-  | "zeroCopy"
-  | "zeroCopyBytes"
-  | "slice"
-  | "sliceBytes"
-  | "maskGather"
-  | "maskGatherSmall"
-  | "maskGatherOdd";
+function makeKernels(rows: string, bytes: string, masks: string): Record<KernelName, Kernel> {
+  const [src, idx, dst, map, base] = [{ src: 1 }, { idx: 2 }, { dst: 3 }, { map: 4 }, { base: 5 }];
+  const moved = { ...src, ...idx, ...dst };
+  const words = [{ unitBytes: 4 }];
+  const units = [{ unitBytes: 16 }, ...words];
+  const elements = (...sizes: number[]) => sizes.map((elementBytes) => ({ unitBytes: 4, elementBytes }));
+  const kernel = (
+    source: string,
+    entryPoint: string,
+    bindings: Kernel["bindings"],
+    variants: Kernel["variants"] = source === rows ? units : words,
+  ): Kernel => ({ source, entryPoint, bindings, variants });
+  return {
+    gather: kernel(rows, "gather", moved),
+    gatherBytes: kernel(bytes, "gather", moved),
+    scatter: kernel(rows, "scatter", moved),
+    scatterBytes: kernel(bytes, "scatter", { ...moved, ...map }),
+    zero: kernel(rows, "zero", { ...idx, ...dst }),
+    zeroBytes: kernel(bytes, "zero", { ...idx, ...dst, ...map }),
+    accumulate: kernel(rows, "accumulate", moved),
+    invert: kernel(rows, "invert", { ...idx, dst: 6 }, words),
+    scatterCopy: kernel(rows, "scatter_copy", { ...src, ...dst, ...map, ...base }),
+    scatterCopyBytes: kernel(bytes, "scatter_copy", { ...src, ...dst, ...map, ...base }),
+    scatterZeros: kernel(rows, "scatter_zeros", { ...src, ...dst, ...map }),
+    scatterZerosBytes: kernel(bytes, "scatter_zeros", { ...src, ...dst, ...map }),
+    zeroCopy: kernel(rows, "zero_copy", { ...dst, ...map, ...base }),
+    zeroCopyBytes: kernel(bytes, "zero_copy", { ...dst, ...map, ...base }),
+    slice: kernel(rows, "slice", { ...src, ...dst }),
+    sliceBytes: kernel(bytes, "slice", { ...src, ...dst }),
+    maskWords: kernel(masks, "gather_words", moved, elements(4)),
+    maskParts: kernel(masks, "gather_parts", moved, elements(2, 1)),
+    maskOdd: kernel(masks, "gather_odd", moved, elements(2, 1)),
+  };
+}
 
 const programs: WeakMap<Kernel, Map<string, Program>> = /* @__PURE__ */ new WeakMap();
 
@@ -103,7 +105,7 @@ export function program(kernel: Kernel, variant: Variant): Program {
 function variantSource(kernel: Kernel, { unitBytes, elementBytes, writable, within }: Variant): string {
   let code = kernel.source;
   if (unitBytes === 4)
-    code = code.replace("unit = vec4u;", "unit = u32;").replace("unit = vec4f;", "unit = f32;");
+    code = code.replace("unit = vec4u;", "unit = u32;").replace("number = vec4f;", "number = f32;");
   if (elementBytes !== undefined)
     code = code.replace(/element_bytes = \du;/, `element_bytes = ${elementBytes}u;`);
   for (const name of writable ?? []) {

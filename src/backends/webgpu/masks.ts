@@ -1,4 +1,4 @@
-/** Attention masks on the GPU. Shapes and units: gpu/mask_gather.wgsl, gpu/slice.wgsl. */
+/** Attention masks on the GPU. Shapes and units: gpu/masks.wgsl, and of slices gpu/rows.wgsl. */
 import type { GPUTensor } from "../../tensor.ts";
 import type { MaskGeometry, MaskOperations } from "../backend.ts";
 import { Call, sliceParams } from "./call.ts";
@@ -28,7 +28,7 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
     for (const dst of rowWindows(layers * batch * heads * outQuery, outRow, call.budget)) {
       for (const src of rowWindows(maskBatch * heads * query, maskRow, call.budget)) {
         call.dispatch({
-          kernel: elementBytes === 4 ? "maskGather" : even ? "maskGatherSmall" : "maskGatherOdd",
+          kernel: elementBytes === 4 ? "maskWords" : even ? "maskParts" : "maskOdd",
           variant: { unitBytes: 4, elementBytes },
           operands: [
             { name: "dst", buffer: out.buffer, ...windowBytes(out.byteOffset, outRow, dst, whole(outRow)) },

@@ -1,4 +1,4 @@
-/** Rows of tokens on the GPU. Shapes and units: gpu/*.wgsl. */
+/** Rows of tokens on the GPU. Shapes and units: gpu/rows.wgsl. */
 import type { GPUTensor, Tensor } from "../../tensor.ts";
 import type { RowGeometry, TokenOperations } from "../backend.ts";
 import type { Operand } from "./bindings.ts";
