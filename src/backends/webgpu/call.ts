@@ -3,6 +3,7 @@ import { wrongValue } from "../../check.ts";
 import { bytesOf, elementCount, type GPUTensor, isGPUTensor, type Tensor } from "../../tensor.ts";
 import { bind, type Operand } from "./bindings.ts";
 import { type BufferName, type KernelName, kernels, program, type Variant } from "./kernels.ts";
+import { rowParams } from "./params.ts";
 import { pipelineOf } from "./pipelines.ts";
 import { parameters, scratch, trim, upload } from "./pool.ts";
 import { checkNotLost, type DeviceState, stateOf } from "./state.ts";
@@ -116,20 +117,18 @@ export class Call {
           { name: "dst", buffer: to.buffer, start: to.byteOffset + at, end: to.byteOffset + at + words * 4 },
         ],
         params: (shift) =>
-          sliceParams(
-            1,
-            words,
-            this.tile(words, 1),
-            1,
-            1,
-            words,
-            0,
-            1,
-            shift("dst") / 4,
-            0,
-            1,
-            shift("src") / 4,
-          ),
+          rowParams({
+            rows: 1,
+            row: words,
+            tile: this.tile(words, 1),
+            inner: 1,
+            allOuter: 1,
+            allStep: words,
+            dstRows: 1,
+            dstShift: shift("dst") / 4,
+            srcRows: 1,
+            srcShift: shift("src") / 4,
+          }),
         groups: () => this.rowGroups(1, words),
       });
     }
@@ -205,42 +204,4 @@ export class Call {
     this.pass?.end();
     this.pass = undefined;
   }
-}
-
-/** The words of Params in rows.wgsl for a slice. */
-export function sliceParams(
-  rows: number,
-  row: number,
-  tile: number,
-  inner: number,
-  allOuter: number,
-  pitch: number,
-  dstFirst: number,
-  dstRows: number,
-  dstShift: number,
-  srcFirst: number,
-  srcRows: number,
-  srcShift: number,
-): number[] {
-  return [
-    rows,
-    row,
-    tile,
-    0,
-    inner,
-    0,
-    0,
-    allOuter,
-    0,
-    pitch,
-    dstFirst,
-    dstRows,
-    dstShift,
-    srcFirst,
-    srcRows,
-    srcShift,
-    0,
-    0,
-    0,
-  ];
 }

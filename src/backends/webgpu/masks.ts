@@ -1,7 +1,8 @@
 /** Attention masks on the GPU. Shapes and units: gpu/masks.wgsl, and of slices gpu/rows.wgsl. */
 import type { GPUTensor } from "../../tensor.ts";
 import type { MaskGeometry, MaskOperations } from "../backend.ts";
-import { Call, sliceParams } from "./call.ts";
+import { Call } from "./call.ts";
+import { rowParams } from "./params.ts";
 import { rowWindows, windowBytes } from "./windows.ts";
 
 /** Bytes that a lane moves at once: 16 or 4 where every row begins at a multiple of it, else 0, byte by byte. */
@@ -91,22 +92,20 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
           ],
           params: (shift) => {
             const by = unit || 1;
-            const [row, pitch] = [outRow / by, maskRow / by];
-            const [to, from] = [shift("dst") / by, shift("src") / by];
-            return sliceParams(
-              dst.rows,
-              row,
-              call.tile(lanes, dst.rows),
-              outQuery,
-              query,
-              pitch,
-              dst.first,
-              dst.rows,
-              to,
-              src.first,
-              src.rows,
-              from,
-            );
+            return rowParams({
+              rows: dst.rows,
+              row: outRow / by,
+              tile: call.tile(lanes, dst.rows),
+              inner: outQuery,
+              allOuter: query,
+              allStep: maskRow / by,
+              dstFirst: dst.first,
+              dstRows: dst.rows,
+              dstShift: shift("dst") / by,
+              srcFirst: src.first,
+              srcRows: src.rows,
+              srcShift: shift("src") / by,
+            });
           },
           groups: (shift) =>
             unit === 0

@@ -4,6 +4,7 @@ import type { RowGeometry, TokenOperations } from "../backend.ts";
 import type { Operand } from "./bindings.ts";
 import { Call } from "./call.ts";
 import type { BufferName, KernelName } from "./kernels.ts";
+import { rowParams } from "./params.ts";
 import { type Columns, columnCuts, rowWindows, type Window, windowBytes } from "./windows.ts";
 
 /** Rows of a window whose map of a word a row is the largest: 16 MiB. */
@@ -28,8 +29,8 @@ interface Part {
   readonly columns: Columns;
 }
 
-/** The words of Params, as the kernels of rows have it. `unit` is 1 where they count bytes. */
-function rowParams(
+/** The words of Params. `unit` is 1 where rows are counted in bytes. */
+function tokenParams(
   call: Call,
   g: RowGeometry,
   unit: number,
@@ -38,22 +39,25 @@ function rowParams(
   shift: (name: BufferName) => number,
 ): number[] {
   const { batch, seq, kept, batchFirst } = g;
-  return [
+  const layout = batchFirst
+    ? { inner: kept, idxOuter: kept, idxRest: 1, allOuter: seq, allStep: 1 }
+    : { inner: batch, idxOuter: 1, idxRest: kept, allRest: 1, allStep: batch };
+  return rowParams({
+    ...layout,
     rows,
-    columns.bytes / unit,
-    call.tile(lanes, rows),
+    row: columns.bytes / unit,
+    tile: call.tile(lanes, rows),
     seq,
-    ...(batchFirst ? [kept, kept, 1, seq, 0, 1] : [batch, 1, kept, 0, 1, batch]),
-    dst.first,
-    dst.rows,
-    shift("dst") / unit,
-    src.first,
-    src.rows,
-    shift("src") / unit,
-    shift("base") / unit,
-    shift("idx") / 4,
-    Number(keep),
-  ];
+    dstFirst: dst.first,
+    dstRows: dst.rows,
+    dstShift: shift("dst") / unit,
+    srcFirst: src.first,
+    srcRows: src.rows,
+    srcShift: shift("src") / unit,
+    baseShift: shift("base") / unit,
+    idxShift: shift("idx") / 4,
+    keep: Number(keep),
+  });
 }
 
 /** What a lane crosses of a row where bytes are moved within the words that hold them. */
@@ -89,7 +93,7 @@ function invert(call: Call, idx: Operand, g: RowGeometry, dst: Window): Operand 
     operands: [idx, { name: "dst", buffer, start: 0, end: dst.rows * 4 }],
     params: (shift) => {
       const part = { rows, dst, src: { first: 0, rows }, keep: false, columns: { start: 0, bytes: 4 } };
-      return rowParams(call, g, 4, 1, part, shift);
+      return tokenParams(call, g, 4, 1, part, shift);
     },
     groups: () => call.flatGroups(rows),
   });
@@ -131,7 +135,7 @@ function inPlace(
           ...(part ? [operand("src", part, g, src, columns)] : []),
         ],
         params: (shift) =>
-          rowParams(call, g, unit || 1, lanes, { rows, dst, src, keep: false, columns }, shift),
+          tokenParams(call, g, unit || 1, lanes, { rows, dst, src, keep: false, columns }, shift),
         groups: () => call.rowGroups(rows, lanes),
       });
     }
@@ -173,7 +177,7 @@ function rebuild(
           ...(part ? [operand("src", part, g, src, columns)] : []),
         ],
         params: (shift) =>
-          rowParams(call, g, unit || 1, lanes, { rows: dst.rows, dst, src, keep, columns }, shift),
+          tokenParams(call, g, unit || 1, lanes, { rows: dst.rows, dst, src, keep, columns }, shift),
         groups: (shift) =>
           unit === 0 ? wordGroups(call, shift("dst"), dst, columns) : call.rowGroups(dst.rows, lanes),
       });
@@ -206,7 +210,7 @@ export const webgpuTokens: TokenOperations<GPUTensor> = {
           variant: { unitBytes: unit || 4 },
           operands: [operand("dst", out, g, dst, columns), operand("src", x, g, src, columns), idx],
           params: (shift) =>
-            rowParams(call, g, unit || 1, lanes, { rows: dst.rows, dst, src, keep: false, columns }, shift),
+            tokenParams(call, g, unit || 1, lanes, { rows: dst.rows, dst, src, keep: false, columns }, shift),
           groups: (shift) =>
             unit === 0 ? wordGroups(call, shift("dst"), dst, columns) : call.rowGroups(dst.rows, lanes),
         });
