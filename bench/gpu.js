@@ -57,7 +57,10 @@ function zeros(shape) {
   return toGPU(tensor(new Float32Array(shape.reduce((a, b) => a * b)), shape), device);
 }
 
-/** Every operation on rows of `rowBytes`, B*K of them out of twice as many. */
+/**
+ * Every operation on rows of `rowBytes`, B*K of them out of twice as many. `written` rows are the result's, which a copy
+ * of as many reads and writes; `touched` are those that the operation itself reads or writes.
+ */
 async function rows(rowBytes, count) {
   const [batch, channels] = [Math.min(8, count / 128), rowBytes / 4];
   const kept = count / batch;
@@ -85,18 +88,21 @@ async function rows(rowBytes, count) {
     gather: {
       ours: (encoder) => GatherTokens.forward(all, indices, { out: partOut, encoder }),
       naive: first("gather", all, partOut),
-      moved: count,
+      written: count,
+      touched: 2 * count,
     },
     "scatter in place": {
       ours: (encoder) => ScatterTokens.forward(other, part, indices, { inPlace: true, encoder }),
       naive: scatterFirst,
-      moved: count,
+      written: count,
+      touched: 2 * count,
     },
     accumulate: {
       ours: (encoder) =>
         GatherTokens.backward(part, indices, { seqLength: seq, accumulateInto: other, encoder }),
       naive: first("accumulate", part, other),
-      moved: count,
+      written: count,
+      touched: 3 * count,
     },
     "scatter into a copy": {
       ours: (encoder) => ScatterTokens.forward(all, part, indices, { out: other, encoder }),
@@ -104,7 +110,8 @@ async function rows(rowBytes, count) {
         whole(encoder);
         scatterFirst(encoder);
       },
-      moved: 2 * count,
+      written: 2 * count,
+      touched: 4 * count,
     },
     "scatter into zeros": {
       ours: (encoder) => GatherTokens.backward(part, indices, { seqLength: seq, out: other, encoder }),
@@ -112,7 +119,8 @@ async function rows(rowBytes, count) {
         encoder.clearBuffer(other.buffer);
         scatterFirst(encoder);
       },
-      moved: 2 * count,
+      written: 2 * count,
+      touched: 3 * count,
     },
     "backward of a scatter, in place": {
       ours: (encoder) =>
@@ -125,7 +133,8 @@ async function rows(rowBytes, count) {
         first.gather(encoder);
         zeroFirst(encoder);
       },
-      moved: count,
+      written: count,
+      touched: 3 * count,
     },
     "backward of a scatter, into a copy": {
       ours: (encoder) =>
@@ -138,24 +147,27 @@ async function rows(rowBytes, count) {
         whole(encoder);
         zeroFirst(encoder);
       },
-      moved: 2 * count,
+      written: 2 * count,
+      touched: 6 * count,
     },
   };
   first.gather = cases.gather.naive;
-  for (const [name, { ours, naive, moved }] of Object.entries(cases)) {
+  for (const [name, { ours, naive, written, touched }] of Object.entries(cases)) {
     if (!wanted(name)) continue;
-    const found = await compare(clock, { ours, ...copies(moved), naive }, rounds);
-    console.log(line([name, `${rowBytes} B`, count, ...figures(found, moved * rowBytes)]));
+    const found = await compare(clock, { ours, ...copies(written), naive }, rounds);
+    const bytes = [written * rowBytes, touched * rowBytes];
+    console.log(line([name, `${rowBytes} B`, count, ...figures(found, ...bytes)]));
   }
   for (const t of [indices, all, other, part, partOut]) dispose(t);
 }
 
-/** Time, bandwidth (bytes of the result, read and written) and ratios. */
-function figures({ ours, copy, buffer, naive }, bytes) {
+/** Time, bandwidth and ratios. */
+function figures({ ours, copy, buffer, naive }, written, touched = 2 * written) {
   return [
     fixed(ours.ms),
-    fixed((2 * bytes) / ours.ms / 1e6),
+    fixed(touched / ours.ms / 1e6),
     fixed(copy.ratio),
+    fixed((copy.ratio * 2 * written) / touched),
     fixed(buffer.ratio),
     fixed(1 / naive.ratio),
   ];
@@ -256,7 +268,17 @@ const { vendor, architecture, description } = device.adapterInfo;
 console.log(
   `${[vendor, architecture, description].filter(Boolean).join(", ")}; time by ${clock.kind}; ${rounds} rounds\n`,
 );
-const header = ["", "row", "B*K", "ms", "GB/s", "/ vec4 copy", "/ copyBufferToBuffer", "naive / ours"];
+const header = [
+  "",
+  "row",
+  "B*K",
+  "ms",
+  "GB/s",
+  "/ vec4 copy",
+  "byte for byte",
+  "/ copyBufferToBuffer",
+  "naive / ours",
+];
 console.log(table(header, []));
 const room = Math.min(device.limits.maxBufferSize, flags.software ? 2 ** 28 : Infinity);
 for (const rowBytes of flags.bytes.split(",").map(Number)) {
