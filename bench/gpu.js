@@ -148,7 +148,7 @@ async function rows(rowBytes, count) {
         zeroFirst(encoder);
       },
       written: 2 * count,
-      touched: 6 * count,
+      touched: 5 * count,
     },
   };
   first.gather = cases.gather.naive;

@@ -97,6 +97,14 @@ fn zero_row(at: Place, to: u32) {
   }
 }
 
+fn keep_row(at: Place) {
+  let dst_row = p.dst_shift + at.row * p.row;
+  let base_row = p.base_shift + at.row * p.row;
+  for (var c = at.first; c < p.row; c += at.step) {
+    dst[dst_row + c] = base[base_row + c];
+  }
+}
+
 @compute @workgroup_size(256)
 fn gather(
   @builtin(local_invocation_index) lane: u32,
@@ -196,11 +204,7 @@ fn scatter_copy(
   let named = map[at.row];
   let source = named - 1u - p.src_first;
   if (named == 0u && p.keep == 1u) {
-    let dst_row = p.dst_shift + at.row * p.row;
-    let base_row = p.base_shift + at.row * p.row;
-    for (var c = at.first; c < p.row; c += at.step) {
-      dst[dst_row + c] = base[base_row + c];
-    }
+    keep_row(at);
   } else if (named != 0u && source < p.src_rows) {
     copy_row(at, at.row, source);
   }
@@ -235,11 +239,10 @@ fn zero_copy(
   if (at.row >= p.rows) {
     return;
   }
-  let named = map[at.row];
-  let dst_row = p.dst_shift + at.row * p.row;
-  let base_row = p.base_shift + at.row * p.row;
-  for (var c = at.first; c < p.row; c += at.step) {
-    dst[dst_row + c] = select(base[base_row + c], unit(), named != 0u);
+  if (map[at.row] != 0u) {
+    zero_row(at, at.row);
+  } else {
+    keep_row(at);
   }
 }
 
