@@ -236,6 +236,7 @@ describe.skipIf(reason)(`where tensors lie${reason ? ` (not here: ${reason})` : 
       ["uint8", 8],
       ["float16", 6],
       ["float32", 5],
+      ["float32", 8],
     ] as const) {
       const mask = random(dtype, [1, 1, 9, 9], 1);
       const old = random(dtype, [1, 1, kept, kept], 2);
@@ -243,7 +244,9 @@ describe.skipIf(reason)(`where tensors lie${reason ? ` (not here: ${reason})` : 
       const bad = toGPU(tensor(new Int32Array(wild), [1, kept]), device);
       const at = 4 * mask.data.BYTES_PER_ELEMENT - 1;
       const offset = at - (at % mask.data.BYTES_PER_ELEMENT);
-      const out = maskGather(among(device, mask, offset), bad, { out: among(device, old, 4) });
+      const out = maskGather(among(device, mask, offset), bad, {
+        out: among(device, old, kept === 8 ? 16 : 4),
+      });
       const expected = { ...old, data: old.data.slice() };
       wild.forEach((i, row) => {
         wild.forEach((j, column) => {

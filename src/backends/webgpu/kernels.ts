@@ -36,6 +36,7 @@ export type KernelName =
   | "accumulate"
   | "invert"
   | "maskWords"
+  | "maskQuads"
   | "maskParts"
   | "maskOdd";
 
@@ -77,6 +78,7 @@ function makeKernels(rows: string, bytes: string, masks: string): Record<KernelN
     slice: kernel(rows, "slice", { ...src, ...dst }),
     sliceBytes: kernel(bytes, "slice", { ...src, ...dst }),
     maskWords: kernel(masks, "gather_words", moved, elements(4)),
+    maskQuads: kernel(masks, "gather_quads", { ...src, ...idx, dst: 4 }, elements(4)),
     maskParts: kernel(masks, "gather_parts", moved, elements(2, 1)),
     maskOdd: kernel(masks, "gather_odd", moved, elements(2, 1)),
   };

@@ -25,11 +25,14 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
     call.checkRows(Math.max(layers * batch * heads * outQuery, maskBatch * heads * query), maskRow);
     const idx = call.indices("sortedIndices", indices, out);
     const even = outRow % 4 === 0;
-    const words = outRow / 4;
+    // Where they share a buffer, one may come to lie within the other's binding, whose elements have one type.
+    const quads =
+      elementBytes === 4 && kept % 4 === 0 && out.byteOffset % 16 === 0 && out.buffer !== mask.buffer;
+    const lanes = outRow / (quads ? 16 : 4);
     for (const dst of rowWindows(layers * batch * heads * outQuery, outRow, call.budget)) {
       for (const src of rowWindows(maskBatch * heads * query, maskRow, call.budget)) {
         call.dispatch({
-          kernel: elementBytes === 4 ? "maskWords" : even ? "maskParts" : "maskOdd",
+          kernel: quads ? "maskQuads" : elementBytes === 4 ? "maskWords" : even ? "maskParts" : "maskOdd",
           variant: { unitBytes: 4, elementBytes },
           operands: [
             { name: "dst", buffer: out.buffer, ...windowBytes(out.byteOffset, outRow, dst, whole(outRow)) },
@@ -42,8 +45,8 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
           ],
           params: (shift) => [
             dst.rows,
-            Math.floor(words),
-            even ? call.tile(words, dst.rows) : 0,
+            Math.floor(lanes),
+            even ? call.tile(lanes, dst.rows) : 0,
             seq,
             kept,
             query,
@@ -61,7 +64,7 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
           ],
           groups: (shift) =>
             even
-              ? call.rowGroups(dst.rows, words)
+              ? call.rowGroups(dst.rows, lanes)
               : call.flatGroups(Math.ceil(((shift("dst") % 4) + dst.rows * outRow) / 4)),
         });
       }
