@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { whyNoDawn } from "./gpu/dawn.ts";
+import { readme, training } from "./suites/examples.ts";
 
 /** Each `js` block of a document, and the `text` block that follows it at once: what it prints. */
 function examples(document: string) {
@@ -10,7 +11,7 @@ function examples(document: string) {
 }
 
 describe("the README's examples", () => {
-  const found = examples(readFileSync("README.md", "utf8"));
+  const found = examples(readme.replace(training, "")); // each of those has a test of its own
   const onGPU = found.filter(({ code }) => code.includes("requestGPUDevice"));
   const onCPU = found.filter((example) => !onGPU.includes(example));
 

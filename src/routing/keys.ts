@@ -1,7 +1,7 @@
 import { checkObject, describe, wrongValue } from "../check.ts";
 
 /** Throws unless every key of `object` is known; the nearest known one is named. */
-export function checkKeys(name: string, object: object, known: readonly string[]): void {
+function checkKeys(name: string, object: object, known: readonly string[]): void {
   for (const key of Object.keys(object)) {
     if (known.includes(key)) continue;
     wrongValue(name, `known keys (did you mean ${describe(nearest(key, known))}?)`, key);

@@ -195,6 +195,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     if (shape.length < 2) wrongValue("hiddenStates", "at least two dimensions", shape, `[${shape}]`);
     const [batch, seq] = this.#batchFirst ? shape : [shape[1], shape[0]];
     const { batchOffset = 0, encoder } = options;
+    checkInteger("batchOffset", batchOffset, 0, 2 ** 32 - batch);
     const inPlace = checkBoolean("inPlace", options.inPlace ?? false);
     const kept = this.#scheduler.getCurrentSeq();
     const dropping = this.#training && kept < seq;
@@ -287,7 +288,9 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
   #recall(batchOffset: number | undefined): Call<T> {
     const last = this.#last;
     if (last === undefined) wrongType("outGrad", "a forward call before backward", undefined, "none");
-    if (batchOffset === undefined || batchOffset === last.batchOffset) return last;
+    if (batchOffset === undefined) return last;
+    checkInteger("batchOffset", batchOffset, 0, 2 ** 32 - 1);
+    if (batchOffset === last.batchOffset) return last;
     const call = this.#calls.get(batchOffset);
     if (!call) wrongValue("batchOffset", "that of a forward call of this step", batchOffset);
     return call;

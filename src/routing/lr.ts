@@ -17,9 +17,10 @@ export interface LayerTokenLRScheduleOptions {
  *
  * With c consumed, w warm-up, T total and `p = min(1, (c - w) / (T - w))`: for c < w, `lr * c / w` ("linear") or
  * `lr * log(1 + c) / log(1 + w)` ("log"); then `floor + (lr - floor) * (1 - p)` ("linear") or
- * `floor + (lr - floor) * (1 + cos(pi * p)) / 2` ("cosine"). Both warm-ups are those of DeepSpeed's `WarmupLR`
- * (`runtime/lr_schedules.py`), where "log" is the default. What follows T, the sources don't say: here the rate stays at
- * the floor. DeepSpeed knows the same keys, and raises NotImplementedError.
+ * `floor + (lr - floor) * (1 + cos(pi * p)) / 2` ("cosine"). The warm-ups are after DeepSpeed's `WarmupLR`
+ * (`runtime/lr_schedules.py`), where "log" is the default and divides by `log(w)`, so that it is over one count earlier.
+ * What follows T, the sources don't say: here the rate stays at the floor. DeepSpeed knows the same keys, and raises
+ * NotImplementedError.
  *
  * @example
  * const total_layer_tokens = scheduler.getTotalLayerTokens(steps);
@@ -58,11 +59,9 @@ export class LayerTokenLRSchedule {
     this.#lr = checkRate("lr", lr, Number.MIN_VALUE, Number.MAX_VALUE);
     this.#floor = checkRate("floor", floor, 0, lr);
     this.#cosine = checkChoice<"linear" | "cosine">("decay", decay, ["linear", "cosine"]) === "cosine";
-    [this.#total, this.#warmup, this.#logarithmic] = [
-      total_layer_tokens!,
-      warmup_layer_tokens!,
-      warmup_type === "log",
-    ];
+    this.#total = total_layer_tokens!;
+    this.#warmup = warmup_layer_tokens!;
+    this.#logarithmic = warmup_type === "log";
   }
 
   /**

@@ -122,7 +122,8 @@ export function checkRandomLTDConfig(name: string, value: unknown): CheckedRando
 }
 
 /** Layer numbers from 0, ascending: negative ones count from the end and are resolved before sorting. */
-export function resolveLayerIds(name: string, value: unknown, total: number): number[] {
+function layerIds(value: unknown, total: number, count: number): number[] {
+  const name = "random_ltd_layer_id";
   if (!Array.isArray(value)) wrongType(name, "an array of layer numbers", value);
   const ids = value.map((id) => {
     checkInteger(name, id, -total, total - 1);
@@ -131,13 +132,8 @@ export function resolveLayerIds(name: string, value: unknown, total: number): nu
   ids.sort((a, b) => a - b);
   const again = ids.find((id, i) => id === ids[i - 1]);
   if (again !== undefined) wrongValue(name, "each layer once", value, `layer ${again} twice`);
-  return ids;
-}
-
-function layerIds(value: unknown, total: number, count: number): number[] {
-  const ids = resolveLayerIds("random_ltd_layer_id", value, total);
   if (ids.length !== count) {
-    wrongValue("random_ltd_layer_num", `the number of layers in random_ltd_layer_id, ${ids.length}`, count);
+    wrongValue("random_ltd_layer_num", `the number of layers in ${name}, ${ids.length}`, count);
   }
   return ids;
 }

@@ -67,13 +67,14 @@ function gatherAlong(
   const table = view(value, 0, [1, seqLength, ...channels]);
   const row = elementCount(channels);
   const indicesOf = (b: number) => view(indices, b * kept, [1, kept]);
-  const out = empty(value, [batch, kept, ...channels]);
+  // [K,1,...] lies in memory as [1,K,...] does; made as such, and no view of another, the caller can dispose of it.
+  const turned = !batchFirst && batch === 1;
+  const out = empty(value, [...(turned ? [kept, 1] : [batch, kept]), ...channels]);
   for (let b = 0; b < batch; b++) {
     const to = view(out, b * kept * row, [1, kept, ...channels]);
     GatherTokens.forward(table, indicesOf(b), { out: to, ...recorded });
   }
-  if (batchFirst) return out;
-  return batch === 1 ? view(out, 0, [kept, 1, ...channels]) : transposed(out as CPUTensor, channels);
+  return batchFirst || turned ? out : transposed(out as CPUTensor, channels);
 }
 
 /** `[K,B,...]` of `[B,K,...]`. */

@@ -476,15 +476,25 @@ describe("wrong uses", () => {
     expect(call).toThrow(message);
   });
 
-  test("an array that was used up: the word is jax-js's own, and the layer isn't run", () => {
-    const gone = hidden();
-    gone.dispose();
+  test("an array that was used up, such as a table of the last step: jax-js's own words, and the layer isn't run", () => {
+    const gone = (...shape: number[]) => {
+      const t = np.zeros(shape, { dtype: shape.length === 2 && shape[1] === K ? np.int32 : np.float32 });
+      t.dispose();
+      return t;
+    };
     let runs = 0;
     const counting = wrapper((h) => {
       runs++;
       return h;
     });
-    expect(() => counting.forward(gone, kwargs())).toThrow(/dispose|freed|reference/i);
+    const freed = (what: string) => `Referenced tracer Array:${what} freed, please use .ref move semantics`;
+    expect(() => counting.forward(gone(B, S, C), kwargs())).toThrow(freed("float32[2,12,4]"));
+    const lastMask = { ...kwargs(), attention_mask: gone(1, 1, S, S) };
+    expect(() => counting.forward(hidden(), lastMask)).toThrow(freed("float32[1,1,12,12]"));
+    const lastTable = { ...kwargs(), rope: gone(B, S) };
+    expect(() => counting.forward(hidden(), lastTable)).toThrow(freed("float32[2,12]"));
+    const indicesOf = () => gone(B, K);
+    expect(() => counting.forward(hidden(), kwargs(), { indicesOf })).toThrow(freed("int32[2,5]"));
     expect(runs).toBe(0);
   });
 

@@ -1,13 +1,13 @@
-/** The example of docs/training.md, and `tf.layers`, against plain models in which rows move by products with 0 and 1. */
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { build } from "esbuild";
+/** The example of the README, and `tf.layers`, against plain models in which rows move by products with 0 and 1. */
+import type { Plugin } from "esbuild";
 import { beforeAll, describe, expect, test } from "vitest";
-import { bertSampleTokens, type RandomLTDScheduler } from "../../src/index.ts";
+import type { RandomLTDScheduler } from "../../src/index.ts";
 import { makeScheduler } from "../routing/settings.ts";
 import { noise } from "../routing/tiny.ts";
+import { exampleUnder, runExample } from "../suites/examples.ts";
+import { plainSample } from "../suites/plain-sampling.ts";
 import { tf, use } from "./tfjs/backends.ts";
-import { bundle, folder } from "./tfjs/load.js";
+import { bundle } from "./tfjs/load.js";
 
 const { randomLTDCallback, randomLTDLayer } = await import("../../src/adapters/tfjs.ts");
 const { tfl } = tf;
@@ -15,14 +15,15 @@ beforeAll(() => use("cpu"));
 
 /** [B,K,S]: one where a row's k-th retained position is. */
 function choice(K: number, S: number, B: number, seed: number, step: number, ordinal: number): any {
-  const request = { reservedLength: K, seqLength: S, batchSize: B, seed, step, layerOffset: ordinal };
-  return tf.oneHot(
-    tf.tensor(bertSampleTokens(request).sampledIndices.data, [B, K], "int32"),
-    S,
-    1,
-    0,
-    "float32",
-  );
+  const drawn = plainSample({
+    reservedLength: K,
+    seqLength: S,
+    batchSize: B,
+    seed,
+    step,
+    layerOffset: ordinal,
+  });
+  return tf.oneHot(tf.tensor(drawn, [B, K], "int32"), S, 1, 0, "float32");
 }
 
 /** h with the rows that P chooses replaced by what `layer` makes of them. */
@@ -36,47 +37,30 @@ const closeTo = (actual: number[], expected: number[]) => {
   for (const [i, value] of actual.entries()) expect(value, `step ${i}`).toBeCloseTo(expected[i], 5);
 };
 
-test("the example trains to the losses of the model written out", async () => {
-  const text = await readFile(new URL("../../docs/training.md", import.meta.url), "utf8");
-  const code = /```js\n([^`]*?"random-ltd\/tfjs"[\s\S]*?)```/.exec(text)![1];
-  expect(code.trimEnd().split("\n").length).toBeLessThan(30);
-  const src = (file: string) => new URL(`../../src/${file}`, import.meta.url).pathname;
-  const { outputFiles } = await build({
-    stdin: {
-      contents: `export async function run(console) {\n${code.replace(/^import.*$/gm, "")}\n}\n`,
-      loader: "js",
-    },
-    banner: { js: code.match(/^import.*$/gm)!.join("\n") },
-    bundle: false,
-    format: "esm",
-    write: false,
-  });
-  const { outputFiles: whole } = await build({
-    stdin: { contents: outputFiles[0].text, resolveDir: import.meta.dirname },
-    bundle: true,
-    format: "esm",
-    write: false,
-    alias: { "random-ltd/tfjs": src("adapters/tfjs.ts"), "random-ltd": src("index.ts") },
-    external: [bundle],
-    plugins: [
-      {
-        name: "tfjs",
-        setup: (b) => {
-          b.onResolve({ filter: /^@tensorflow\// }, () => ({ path: bundle, external: true }));
-        },
-      },
-    ],
-  });
-  const file = join(folder, `example-${process.pid}.mjs`);
-  await writeFile(file, whole[0].text);
-  const printed: number[][] = [];
-  const { run } = await import(/* @vite-ignore */ file);
-  await run({ log: (...values: number[]) => printed.push(values) });
+/** TF.js as a page would bundle it, its cpu backend in use. */
+const bundled: Plugin = {
+  name: "TF.js",
+  setup(b) {
+    b.onResolve({ filter: /^@tensorflow\/tfjs-core$/ }, () => ({ path: bundle, external: true }));
+    b.onResolve({ filter: /^@tensorflow\/tfjs$/ }, ({ path }) => ({ path, namespace: "tfjs" }));
+    b.onLoad({ filter: /.*/, namespace: "tfjs" }, () => ({
+      contents: `
+        import { setBackend } from "@tensorflow/tfjs-core";
+        await setBackend("cpu");
+        export * from "@tensorflow/tfjs-core";`,
+    }));
+  },
+};
 
-  const [B, S, C] = [4, 16, 8];
-  const random = (shape: number[], deviation: number, seed: number) =>
-    tf.randomNormal(shape, 0, deviation, "float32", seed);
-  const weights = Array.from({ length: 12 }, (_, i) => tf.variable(random([C, C], 0.3, i + 1)));
+test("the example trains to the losses of the model written out", async () => {
+  const example = exampleUnder("### TF.js");
+  expect(example.trimEnd().split("\n").length).toBeLessThan(30);
+  const printed = await runExample(example, { plugins: [bundled] });
+
+  const [B, S, C] = [2, 16, 8];
+  const weights = Array.from({ length: 12 }, (_, i) =>
+    tf.variable(tf.randomNormal([C, C], 0, 0.3, "float32", i + 1)),
+  );
   const block = (l: number) => (h: any) => {
     const n = h.shape[1];
     const mask = tf.tensor(
@@ -89,14 +73,14 @@ test("the example trains to the losses of the model written out", async () => {
     const scores = tf.softmax(tf.add(tf.matMul(q, k, false, true), mask));
     return tf.add(h, tf.tanh(tf.matMul(scores, v)));
   };
-  const [x, y] = [random([B, S, C], 1, 91), random([B, S, C], 1, 92)];
   const expected: number[][] = [];
   for (let step = 0; step < 24; step++) {
     const K = [4, 8, 12][Math.floor(step / 8)];
+    const x = Float32Array.from({ length: B * S * C }, (_, i) => Math.sin(i + step));
     const { value, grads } = tf.variableGrads(() => {
-      let h = block(0)(x);
-      for (const l of [1, 2]) h = dropped(h, choice(K, S, B, 1234, step, l - 1), block(l));
-      return tf.mean(tf.squaredDifference(block(3)(h), y));
+      let h = block(0)(tf.tensor(x, [B, S, C]));
+      for (const l of [1, 2]) h = dropped(h, choice(K, S, B, 7, step, l - 1), block(l));
+      return tf.mean(tf.squaredDifference(block(3)(h), tf.tensor(x, [B, S, C]).mul(1.5)));
     }, weights);
     for (const w of weights) w.assign(tf.sub(w, tf.mul(grads[w.name], 0.5)));
     expected.push([step, K, (await value.data())[0]]);

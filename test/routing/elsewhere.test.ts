@@ -18,6 +18,8 @@ import { makeScheduler } from "./settings.ts";
 import { noise } from "./tiny.ts";
 
 const log: { name: string; encoder: unknown }[] = [];
+/** Tensors with a buffer of their own, which `dispose` could free: no view is among them. */
+const made = new WeakSet<object>();
 const device = {} as GPUDevice;
 
 /** A tensor "elsewhere" with the contents of one here. */
@@ -51,8 +53,11 @@ const operations = {
       recorded(name, method as never),
     ]),
   ),
-  empty: (_: GPUDevice, shape: number[], dtype: "float32") =>
-    put({ data: new Uint8Array(shape.reduce((x, y) => x * y, 1) * 4), shape, dtype } as CPUTensor),
+  empty(_: GPUDevice, shape: number[], dtype: "float32") {
+    const t = put({ data: new Uint8Array(shape.reduce((x, y) => x * y, 1) * 4), shape, dtype } as CPUTensor);
+    made.add(t);
+    return t;
+  },
   view: (t: GPUTensor, byteOffset: number, shape: number[]) => ({ ...t, byteOffset, shape }),
 } as unknown as GPUTensor["operations"];
 
@@ -126,7 +131,12 @@ test("a shared table in the way of [S,B,C] is refused with more than one row", (
     hidden_state_order: "seq_batch_dim",
   });
   const options = { alongSequence: { rope: "seq_dim" } } as const;
-  const wrapped = new RandomLayerTokenDrop((h: Tensor) => h, scheduler, 0, options);
+  let rope: Tensor | undefined;
+  const layer = (h: Tensor, kwargs: Kwargs) => {
+    rope = kwargs.rope as Tensor;
+    return h;
+  };
+  const wrapped = new RandomLayerTokenDrop(layer, scheduler, 0, options);
   const run = (batch: number) =>
     wrapped.forward(put(tensor(floats(S * batch * C, 1), [S, batch, C])), {
       rope: put(tensor(floats(S, 4), [S])),
@@ -135,4 +145,8 @@ test("a shared table in the way of [S,B,C] is refused with more than one row", (
     new RangeError('"alongSequence" expected a batch of 2 in [S,B,...] tables on the GPU, got float32 [8]'),
   );
   expect(run(1).shape).toEqual([S, 1, C]);
+  expect(rope!.shape).toEqual([K, 1]);
+  const { data } = wrapped.sample(1, S)!;
+  expect(get(rope!).data).toEqual(Float32Array.from(data, (s) => floats(S, 4)[s]));
+  expect(made.has(rope!)).toBe(true);
 });

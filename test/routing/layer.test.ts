@@ -830,6 +830,21 @@ describe("bad input", () => {
     );
     const other = new RandomLayerTokenDrop(identity, free, 0);
     refuse(() => other.forward(hiddenOf(1), {}, { batchOffset: -1 }), RangeError, '"batchOffset" expected');
+    // Where nothing is drawn, too: by it backward finds its call.
+    const given = { indicesOf: () => indicesOf(0) };
+    for (const [batchOffset, kind] of [
+      ["0", TypeError],
+      [0.5, RangeError],
+      [2 ** 32 - 1, RangeError], // room for one row, of two
+    ] as [never, ErrorConstructor][]) {
+      refuse(() => other.forward(hiddenOf(1), {}, { ...given, batchOffset }), kind, '"batchOffset" expected');
+    }
+    other.forward(hiddenOf(1), {}, { ...given, batchOffset: 2 ** 32 - 2 });
+    const both = new RandomLayerTokenDrop({ forward: identity, backward: identity }, free, 0);
+    both.forward(hiddenOf(1));
+    const back = (batchOffset: never) => () => both.backward(hiddenOf(1), { batchOffset });
+    refuse(back("0" as never), TypeError, '"batchOffset" expected an integer');
+    refuse(back(2 as never), RangeError, '"batchOffset" expected that of a forward call of this step, got 2');
     refuse(() => other.forward(hiddenOf(1), {}, { inPlace: 1 as never }), TypeError, '"inPlace" expected');
     refuse(
       () => other.forward(hiddenOf(1), {}, { encoder: {} as never }),

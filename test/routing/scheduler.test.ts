@@ -328,7 +328,15 @@ describe("state", () => {
       expect(load).toThrow(kind);
       expect(load).toThrow(message);
     }
-    expect(() => scheduler.loadStateDict(null as never)).toThrow(TypeError);
+    for (const other of [undefined, null, 7, JSON.stringify(good), [], Object.values(good)]) {
+      expect(() => scheduler.loadStateDict(other as never)).toThrow(TypeError);
+      expect(() => scheduler.loadStateDict(other as never)).toThrow('"stateDict" expected an object, got');
+    }
+    // Of another kind of thing: a model's parameters, a Map, this state one level too high.
+    for (const other of [{}, { "h.1.weight": [1] }, new Map(Object.entries(good)), { scheduler: good }]) {
+      expect(() => scheduler.loadStateDict(other as never)).toThrow(TypeError);
+      expect(() => scheduler.loadStateDict(other as never)).toThrow('"max_value" expected an integer');
+    }
     expect(scheduler.stateDict()).toEqual(good);
   });
 });

@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { build } from "esbuild";
 import { describe, expect, test } from "vitest";
 import {
   addRandomLTDStateDict,
@@ -9,6 +8,8 @@ import {
   removeRandomLTDStateDict,
   tensor,
 } from "../../src/index.ts";
+import { runExample } from "../suites/examples.ts";
+import { lossesByHand } from "./by-hand.ts";
 import { makeScheduler } from "./settings.ts";
 import { Block, causalMask, noise, squaredLoss } from "./tiny.ts";
 
@@ -24,45 +25,8 @@ describe("the example in docs/training.md", () => {
     const text = await readFile(new URL("../../docs/training.md", import.meta.url), "utf8");
     const code = /```js\n([\s\S]*?)```/.exec(text)![1];
     expect(code.trimEnd().split("\n").length).toBeLessThan(30);
-    const { outputFiles } = await build({
-      stdin: { contents: code, resolveDir: import.meta.dirname },
-      bundle: true,
-      format: "esm",
-      write: false,
-      alias: { "random-ltd": new URL("../../src/index.ts", import.meta.url).pathname },
-    });
-    const printed: number[][] = [];
-    const run = new Function("console", outputFiles[0].text);
-    run({ log: (...values: number[]) => printed.push(values) });
-
-    const [B, S, C] = [2, 16, 8];
-    const w = [0, 1, 2, 3].map(() => Array(C).fill(0.1));
-    const expected: number[][] = [];
-    for (let step = 0; step < 24; step++) {
-      const K = [4, 8, 12][Math.floor(step / 8)];
-      const dw = w.map((row) => row.map(() => 0));
-      let loss = 0;
-      const works = [1, 2].map((layer) => retained(K, S, B, 7, step, layer - 1));
-      for (let b = 0; b < B; b++) {
-        for (let s = 0; s < S; s++) {
-          const path = [0, 1, 2, 3].filter((l) => l === 0 || l === 3 || works[l - 1][b].includes(s));
-          for (let c = 0; c < C; c++) {
-            const at = Math.sin((b * S + s) * C + c + step);
-            const hs = [at];
-            for (const l of path) hs.push(hs.at(-1)! + w[l][c] * Math.tanh(hs.at(-1)!));
-            let d = hs.pop()! - 1.5 * at;
-            loss += d * d;
-            for (const l of [...path].reverse()) {
-              const t = Math.tanh(hs.pop()!);
-              dw[l][c] += d * t;
-              d *= 1 + w[l][c] * (1 - t * t);
-            }
-          }
-        }
-      }
-      for (const [l, row] of dw.entries()) for (const [c, d] of row.entries()) w[l][c] -= 0.002 * d;
-      expected.push([step, K, loss / 2]);
-    }
+    const printed = await runExample(code);
+    const expected = lossesByHand(0.1, (x) => x);
     expect(printed.map(([step, K]) => [step, K])).toEqual(expected.map(([step, K]) => [step, K]));
     for (const [step, , loss] of printed) expect(loss).toBeCloseTo(expected[step][2], 10);
     expect(printed[23][2]).toBeLessThan(printed[0][2] / 4);
