@@ -157,6 +157,16 @@ describe.each(["cpu", "wasm"] as const)("jaxOps on the %s backend", (device) => 
     at.release!();
   });
 
+  test("booleans stay booleans", () => {
+    const flags = np.greaterEqual(toArray(make([B, S, C])), 0);
+    const at = jaxOps.at(indices as never, options(true));
+    const part = at.gather(flags.ref);
+    expect(part.dtype).toBe(np.bool);
+    expect(at.gatherAlong(flags.ref, "batch_seq_dim").dtype).toBe(np.bool);
+    expect(at.scatter(flags, part, false).dtype).toBe(np.bool);
+    at.release!();
+  });
+
   test("routes from positions on the CPU and from positions in an array are the same", () => {
     const routes = tokenRoutes(sampledIndices, S);
     expect(routes.length).toBe(2);

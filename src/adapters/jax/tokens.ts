@@ -51,7 +51,9 @@ export function scatterTokens(allStates: np.Array, part: np.Array, route: TokenR
  */
 export function pick(table: np.Array, rows: np.Array): np.Array {
   const part = np.take(table, rows.ref, 0);
-  return np.where(besideStates(rows, part).greaterEqual(0), part, 0);
+  // The other choice has the dtype of `part`, which a number would widen where that is bool.
+  const none = part.dtype === np.bool ? false : 0;
+  return np.where(besideStates(rows, part).greaterEqual(0), part, none);
 }
 
 /** `states` with the rows of `part` at the retained positions. Takes both over and borrows the route. */
