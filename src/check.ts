@@ -4,8 +4,17 @@
  * Messages are built only when something is thrown.
  */
 
-/** Words for a value in an error message: short, and safe for anything. */
+/** Words for a value in an error message: short, and safe for anything, objects that throw when looked into included. */
 export function describe(value: unknown): string {
+  try {
+    const words = inWords(value);
+    return words.length > 100 ? `${words.slice(0, 100)}...` : words;
+  } catch {
+    return "an object";
+  }
+}
+
+function inWords(value: unknown): string {
   switch (typeof value) {
     case "string":
       return value.length > 40 ? `${JSON.stringify(value.slice(0, 40))}...` : JSON.stringify(value);

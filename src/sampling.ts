@@ -11,6 +11,7 @@ import {
   checkSameShape,
   isGPUTensor,
   type Tensor,
+  zeros,
 } from "./tensor.ts";
 
 /** The longest sequence that is sampled: three bitmaps of it, 12 MiB, stay within the WASM core's 16 MiB. */
@@ -116,7 +117,13 @@ function checkAttnMask(value: unknown, batchSize: number, seqLength: number) {
   return checked;
 }
 
-function checkTokenMask(name: string, value: unknown, batch: number, seq: number): Uint8Array | undefined {
+/** `keepMask` or `paddingMask`. */
+export function checkTokenMask(
+  name: string,
+  value: unknown,
+  batch: number,
+  seq: number,
+): Uint8Array | undefined {
   if (value === undefined) return undefined;
   const mask = checkCPUTensor(name, value);
   checkDType(name, mask, ["uint8"]);
@@ -144,12 +151,8 @@ function anyAboveOne(bytes: Uint8Array): boolean {
 
 function draw(request: SampleRequest): CPUTensor<Int32Array> {
   const { layers, batchSize, reservedLength } = request;
-  const count = layers * batchSize * reservedLength;
-  if (count > UINT32 - 1) {
-    wrongValue("layers", `layers * batchSize * reservedLength of at most ${UINT32 - 1}`, count);
-  }
-  const data = new Int32Array(count);
-  const row = samplingBackend().sample(data, request);
+  const sampled = zeros([layers, batchSize, reservedLength], "int32", "layers") as CPUTensor<Int32Array>;
+  const row = samplingBackend().sample(sampled.data, request);
   // A prefix alone never exceeds K here, so it is the mask that keeps too many.
   if (row >= 0) {
     wrongValue(
@@ -159,7 +162,7 @@ function draw(request: SampleRequest): CPUTensor<Int32Array> {
       `more in row ${row}`,
     );
   }
-  return { data, shape: [layers, batchSize, reservedLength], dtype: "int32" };
+  return sampled;
 }
 
 /**

@@ -137,7 +137,10 @@ export function checkTensor(name: string, value: unknown): Tensor {
   if (tag === undefined && !(operations && buffer)) wrongType(name, "a tensor", value);
   if (typeof dtype !== "string" || !isDType(dtype)) wrongType(name, "a tensor with a dtype", value);
   if (!Array.isArray(shape)) wrongType(name, "a tensor with a shape", value);
-  if (tag === undefined) return value as GPUTensor;
+  if (tag === undefined) {
+    operations?.check?.(name, value as GPUTensor);
+    return value as GPUTensor;
+  }
   if (!fits(dtype, tag)) wrongType(name, `a tensor whose data carry ${dtype}`, value, `a ${tag}`);
   if (isDetached(data!)) wrongType(name, "a tensor whose data are attached", value, "a detached one");
   checkShape(name, shape);
@@ -166,10 +169,13 @@ export function checkSameShape(name: string, t: Tensor, shape: readonly number[]
   }
 }
 
-/** A new CPU tensor of zeros. */
-export function zeros(shape: readonly number[], dtype: DType): CPUTensor {
-  const n = elementCount(shape);
-  return { data: new CARRIERS[dtype](n), shape, dtype };
+/** A new CPU tensor of zeros; where memory has no room for it, the RangeError names `name`. */
+export function zeros(shape: readonly number[], dtype: DType, name = "shape"): CPUTensor {
+  try {
+    return { data: new CARRIERS[dtype](elementCount(shape)), shape, dtype };
+  } catch {
+    return wrongValue(name, "a result that memory holds", { shape, dtype });
+  }
 }
 
 /** The bytes of a CPU tensor. Moving bytes keeps every NaN's payload, which moving floats may not. */

@@ -196,6 +196,9 @@ function scatterBackward<T extends Tensor>(
   checkBoolean("inPlace", inPlace);
   if (options.out !== undefined) checkObject("out", options.out);
   const { allActivationsGrad, layerActivationsGrad } = options.out ?? {};
+  if (options.out && "dtype" in options.out) {
+    wrongType("out", "an object of allActivationsGrad, layerActivationsGrad or both", options.out);
+  }
   if (inPlace) {
     if (allActivationsGrad !== undefined && allActivationsGrad !== outGrad) {
       wrongType("out", "no allActivationsGrad beside inPlace", allActivationsGrad);

@@ -43,6 +43,7 @@ function expectRefusal(fn: () => unknown, kind: typeof TypeError, name: string, 
   expect(error, `a refusal of "${name}"`).toBeInstanceOf(Error);
   expect(error!.message).toMatch(new RegExp(`^"${name}" expected [\\s\\S]+, got [\\s\\S]+$`));
   expect(error!.constructor, error!.message).toBe(kind);
+  expect(error!.message.length, error!.message).toBeLessThan(500);
   expect(contents(args), "what the arguments hold").toBe(before);
 }
 
@@ -408,6 +409,8 @@ test("ScatterTokens.backward: out has the gradients' shapes, dtypes and places",
   takes(scatterBackward, out(undefined, part));
   takes(scatterBackward, out(all, undefined));
   takes(scatterBackward, { out: {} });
+  // One of the two alone, which would never be written.
+  refuses(scatterBackward, TypeError, "out", { out: all });
 });
 
 /** A tensor over a part of `buffer`, in floats from `start` on. */
@@ -653,6 +656,10 @@ test("layerOf: a layer that is there, of int32 [L,B,K]", () => {
   refuses(layer, TypeError, "sampledIndices", { sampledIndices: floats([1, 1, 2]) });
 });
 
+test("a result that memory has no room for", () => {
+  refuses(gatherBackward, RangeError, "shape", { seqLength: 2 ** 31 - 1, out: undefined });
+});
+
 test("more indices than an array holds are refused before anything is drawn", () => {
   const options = {
     reservedLength: 2 ** 20,
@@ -661,5 +668,5 @@ test("more indices than an array holds are refused before anything is drawn", ()
     layers: 2 ** 20,
     seed: 1,
   };
-  expect(() => gptSampleTokens(options)).toThrow(RangeError);
+  expectRefusal(() => gptSampleTokens(options), RangeError, "layers", options);
 });

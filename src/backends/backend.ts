@@ -107,6 +107,8 @@ export interface TokenOperations<T extends Tensor> {
 
 /** Everything that a GPU tensor brings along. */
 export interface GPUOperations extends MaskOperations<GPUTensor>, TokenOperations<GPUTensor> {
+  /** Throws, under `name`, unless the tensor lies in its buffer: callers may have built the object. */
+  check(name: string, t: GPUTensor): void;
   /** A new tensor on the device; its contents are undefined until written. */
   empty(device: GPUDevice, shape: readonly number[], dtype: DType): GPUTensor;
   /** A tensor over the memory of another. */

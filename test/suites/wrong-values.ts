@@ -4,6 +4,12 @@ class NotPlain {
   shape = [1];
 }
 
+class Hostile {
+  get dtype(): never {
+    throw new Error("hands off");
+  }
+}
+
 const cyclic: unknown[] = [];
 cyclic.push(cyclic);
 
@@ -20,6 +26,8 @@ export const WRONG_VALUES: readonly { what: string; value: unknown; kinds?: read
   { what: "a numeric string", value: "1", kinds: ["choice"] },
   { what: "a long string", value: "x".repeat(1000), kinds: ["choice"] },
   { what: "a symbol", value: Symbol("s") },
+  { what: "a long symbol", value: Symbol("s".repeat(1000)) },
+  { what: "a large bigint", value: 10n ** 1000n, kinds: ["seed"] },
   { what: "a function", value: () => 1 },
   { what: "a class", value: NotPlain },
   { what: "an array", value: [1, 2], kinds: ["shape"] },
@@ -28,6 +36,7 @@ export const WRONG_VALUES: readonly { what: string; value: unknown; kinds?: read
   { what: "an object without a prototype", value: Object.create(null), kinds: ["object"] },
   { what: "an instance", value: new NotPlain(), kinds: ["object"] },
   { what: "a boxed number", value: Object(1), kinds: ["object"] },
+  { what: "an object that throws when looked into", value: new Hostile(), kinds: ["object", "tensor"] },
   { what: "a date", value: new Date(0), kinds: ["object"] },
   { what: "a map", value: new Map(), kinds: ["object"] },
   { what: "a promise", value: Promise.resolve(1), kinds: ["object"] },

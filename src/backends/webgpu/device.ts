@@ -47,11 +47,14 @@ export async function requestGPUDevice(options: RequestGPUDeviceOptions = {}): P
  */
 export async function prepareGPU(device: GPUDevice): Promise<void> {
   checkDevice(device);
-  checkNotLost(stateOf(device));
+  const state = stateOf(device);
+  await null; // a device that was lost before the library knew it says so now
+  checkNotLost(state);
   const programs = Object.values(kernels()).flatMap((kernel) =>
     kernel.variants.map((variant) => program(kernel, variant)),
   );
   await compileAhead(device, programs);
+  checkNotLost(state);
 }
 
 /** A GPUDevice, told by what it does: tags don't survive every runtime. */

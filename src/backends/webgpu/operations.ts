@@ -1,6 +1,6 @@
 /** Everything that a GPU tensor brings along. */
-import { wrongValue } from "../../check.ts";
-import { type DType, elementBytes, elementCount, type GPUTensor } from "../../tensor.ts";
+import { wrongType, wrongValue } from "../../check.ts";
+import { checkShape, type DType, elementBytes, elementCount, type GPUTensor } from "../../tensor.ts";
 import type { GPUOperations } from "../backend.ts";
 import { webgpuMasks } from "./masks.ts";
 import { checkNotLost, stateOf, USAGE } from "./state.ts";
@@ -13,10 +13,43 @@ export function ownsBuffer(t: GPUTensor): boolean {
   return owned.has(t);
 }
 
+const GPU_DTYPES: readonly DType[] = ["float32", "float16", "bfloat16", "int32", "uint32", "uint8"];
+
+/** Throws unless `dtype` is one that GPUs hold. */
+export function checkGPUDType(name: string, dtype: unknown, got: unknown): void {
+  if (!GPU_DTYPES.includes(dtype as DType)) wrongType(name, GPU_DTYPES.join(" or "), got);
+}
+
+/** Where the last word of a tensor ends, in bytes from the beginning of its buffer. */
+export function lastWordEnd(byteOffset: number, shape: readonly number[], dtype: DType): number {
+  return Math.ceil((byteOffset + elementCount(shape) * elementBytes(dtype)) / 4) * 4;
+}
+
 /** Operations by WebGPU. A call that is marked pure: bundlers take reading a property for an effect, and keep it. */
 export const webgpuOperations: GPUOperations = /* @__PURE__ */ (() => ({
   ...webgpuTokens,
   ...webgpuMasks,
+
+  check(name: string, t: GPUTensor): void {
+    const { buffer, byteOffset, shape, dtype, device } = t;
+    checkShape(name, shape);
+    checkGPUDType(name, dtype, t);
+    if (typeof device?.queue !== "object") wrongType(name, "a tensor of a GPUDevice", t);
+    const end = lastWordEnd(byteOffset, shape, dtype);
+    if (
+      !Number.isInteger(byteOffset) ||
+      byteOffset < 0 ||
+      byteOffset % elementBytes(dtype) ||
+      end > buffer.size
+    ) {
+      wrongValue(
+        name,
+        "a tensor that lies in its buffer, at a multiple of its element size",
+        t,
+        `byteOffset ${byteOffset}, ${buffer.size} bytes`,
+      );
+    }
+  },
 
   empty(device: GPUDevice, shape: readonly number[], dtype: DType): GPUTensor {
     checkNotLost(stateOf(device));

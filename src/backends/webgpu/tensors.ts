@@ -8,7 +8,6 @@ import {
   checkTensor,
   type DType,
   elementBytes,
-  elementCount,
   type GPUTensor,
   isGPUTensor,
   zeros,
@@ -16,7 +15,7 @@ import {
 import { Call } from "./call.ts";
 import { checkDevice } from "./device.ts";
 import { webgpuMasks } from "./masks.ts";
-import { ownsBuffer, webgpuOperations } from "./operations.ts";
+import { checkGPUDType, lastWordEnd, ownsBuffer, webgpuOperations } from "./operations.ts";
 import { checkCompiled } from "./pipelines.ts";
 import { checkNotLost, lostWords, stateOf, USAGE } from "./state.ts";
 
@@ -33,8 +32,6 @@ export interface ToGPUOptions {
   /** Written and returned instead of a new tensor: at once, before what an encoder has not submitted yet. */
   out?: GPUTensor;
 }
-
-const GPU_DTYPES: readonly DType[] = ["float32", "float16", "bfloat16", "int32", "uint32", "uint8"];
 
 /**
  * Makes a GPU tensor around a caller's own buffer. Nothing is copied, and the buffer stays the caller's: `dispose`
@@ -70,7 +67,7 @@ export function gpuTensor(
   if ((buffer.usage & USAGE.STORAGE) === 0) {
     wrongValue("buffer", "a buffer with usage STORAGE", buffer, `usage 0x${buffer.usage.toString(16)}`);
   }
-  const end = Math.ceil((byteOffset + elementCount(shape) * size) / 4) * 4;
+  const end = lastWordEnd(byteOffset, shape, dtype);
   if (end > buffer.size) {
     wrongValue(
       "buffer",
@@ -231,8 +228,4 @@ function checkGPUTensor(value: unknown): GPUTensor {
   const t = checkTensor("gpuTensor", value);
   if (!isGPUTensor(t)) wrongType("gpuTensor", "a GPU tensor", value, "a CPU tensor");
   return t;
-}
-
-function checkGPUDType(name: string, dtype: unknown, got: unknown): void {
-  if (!GPU_DTYPES.includes(dtype as DType)) wrongType(name, GPU_DTYPES.join(" or "), got);
 }
