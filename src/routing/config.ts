@@ -50,21 +50,24 @@ export function parseDataEfficiencyConfig(config: object): DataEfficiencyConfig 
   const whole = config as Readonly<Record<string, unknown>>;
   const alone = !("data_efficiency" in whole) && "data_routing" in whole;
   if (!alone) checkMisspelling(whole);
-  const given = alone ? whole : (whole.data_efficiency ?? {});
-  const efficiency = checkSection("data_efficiency", given, [
+  const { data_efficiency = {} } = whole;
+  const efficiency = checkSection("data_efficiency", alone ? whole : data_efficiency, [
     "enabled",
     "seed",
     "data_routing",
     "data_sampling",
   ]);
-  const seed = (efficiency.seed ?? 1234) as number | bigint;
-  checkSeed("seed", seed);
-  const enabled = checkBoolean("enabled", efficiency.enabled ?? false);
-  const routing = checkSection("data_routing", efficiency.data_routing ?? {}, ["enabled", "random_ltd"]);
-  const routed = checkBoolean("enabled", routing.enabled ?? false) && enabled;
-  const ltd = routing.random_ltd ?? {};
-  checkObject("random_ltd", ltd);
-  const dropping = checkBoolean("enabled", (ltd as { enabled?: unknown }).enabled ?? false) && routed;
+  const { enabled: wanted = false, seed: given = 1234, data_routing = {} } = efficiency;
+  checkSeed("seed", given);
+  const seed = given as number | bigint;
+  const enabled = checkBoolean("enabled", wanted);
+  const routing = checkSection("data_routing", data_routing, ["enabled", "random_ltd"]);
+  const { enabled: route = false, random_ltd = {} } = routing;
+  const routed = checkBoolean("enabled", route) && enabled;
+  checkObject("random_ltd", random_ltd);
+  const ltd = random_ltd as { enabled?: unknown };
+  const { enabled: drop = false } = ltd;
+  const dropping = checkBoolean("enabled", drop) && routed;
   return {
     enabled,
     seed,

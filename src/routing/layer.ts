@@ -1,5 +1,6 @@
 import { checkBoolean, checkChoice, checkInteger, checkObject, wrongType, wrongValue } from "../check.ts";
-import { bertSampleTokens, type MaskMode } from "../sampling.ts";
+import { checkEncoder } from "../indices.ts";
+import { bertSampleTokens, checkTokenMask, type MaskMode } from "../sampling.ts";
 import { type CPUTensor, layerOf, type Tensor } from "../tensor.ts";
 import { checkAlong, checkKwargs, gatherKwargs, type KwargsPlan } from "./kwargs.ts";
 import type {
@@ -96,13 +97,14 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     this.layerOrdinal = checkInteger("layerOrdinal", layerOrdinal, 0, 2 ** 32 - 1);
     checkObject("options", options);
     const { model_mask_name, model_type, hidden_state_order } = scheduler.config;
+    const modes: MaskMode[] = model_type === "encoder" ? ["gather"] : ["slice", "gather", "slice-unchecked"];
     const { ops = tensorOps as unknown as TokenOps<T>, alongSequence = [], keepPrefix = 0 } = options;
+    const { maskMode = modes[0] } = options;
     checkObject("ops", ops);
     this.#ops = ops;
-    const modes: MaskMode[] = model_type === "encoder" ? ["gather"] : ["slice", "gather", "slice-unchecked"];
     this.#plan = {
       maskName: model_mask_name,
-      maskMode: checkChoice("maskMode", options.maskMode ?? modes[0], modes),
+      maskMode: checkChoice("maskMode", maskMode, modes),
       along: checkAlong(alongSequence, hidden_state_order, model_mask_name),
     };
     this.#batchFirst = hidden_state_order === "batch_seq_dim";
@@ -154,9 +156,15 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
    */
   sample(batchSize: number, seqLength: number, options: ForwardOptions = {}): CPUTensor<Int32Array> | null {
     const reservedLength = this.#scheduler.getCurrentSeq();
-    if (!this.#training || reservedLength >= seqLength) return null;
-    const { seed, step } = this.#scheduler;
     const { batchOffset = 0, keepMask, paddingMask } = options;
+    if (!this.#training || reservedLength >= seqLength) {
+      checkInteger("seqLength", seqLength, 1, Number.MAX_SAFE_INTEGER);
+      checkInteger("batchSize", batchSize, 1, 2 ** 32);
+      checkTokenMask("keepMask", keepMask, batchSize, seqLength);
+      checkTokenMask("paddingMask", paddingMask, batchSize, seqLength);
+      return null;
+    }
+    const { seed, step } = this.#scheduler;
     const { sampledIndices } = bertSampleTokens({
       reservedLength,
       seqLength,
@@ -194,9 +202,10 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     const shape = [...ops.shapeOf(hiddenStates)];
     if (shape.length < 2) wrongValue("hiddenStates", "at least two dimensions", shape, `[${shape}]`);
     const [batch, seq] = this.#batchFirst ? shape : [shape[1], shape[0]];
-    const { batchOffset = 0, encoder } = options;
+    const { batchOffset = 0, encoder, inPlace = false } = options;
     checkInteger("batchOffset", batchOffset, 0, 2 ** 32 - batch);
-    const inPlace = checkBoolean("inPlace", options.inPlace ?? false);
+    checkBoolean("inPlace", inPlace);
+    if (tensorOps.isTensor(hiddenStates)) checkEncoder(encoder, hiddenStates);
     const kept = this.#scheduler.getCurrentSeq();
     const dropping = this.#training && kept < seq;
     if (dropping) checkKwargs(kwargs, this.#plan, ops, { batch, seq, kept });
@@ -242,14 +251,16 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     if (typeof layer.backward !== "function") wrongType("layer", "a layer with a backward", layer);
     if (!ops.isTensor(outGrad)) wrongType("outGrad", "a tensor", outGrad);
     checkObject("options", options);
-    const inPlace = checkBoolean("inPlace", options.inPlace ?? false);
-    const { shape, indices } = this.#recall(options.batchOffset);
+    const { batchOffset, encoder, inPlace = false } = options;
+    checkBoolean("inPlace", inPlace);
+    if (tensorOps.isTensor(outGrad)) checkEncoder(encoder, outGrad);
+    const { shape, indices } = this.#recall(batchOffset);
     checkShapeOf("outGrad", ops.shapeOf(outGrad), shape, `shape [${shape}], as forward's hiddenStates`);
     if (indices === null) return layer.backward(outGrad, options);
 
     const batchFirst = this.#batchFirst;
     const seqLength = shape[batchFirst ? 1 : 0];
-    const at = ops.at(indices, { seqLength, batchFirst, encoder: options.encoder });
+    const at = ops.at(indices, { seqLength, batchFirst, encoder });
     try {
       const part = at.gather(outGrad);
       const expected = [...ops.shapeOf(part)];

@@ -95,29 +95,26 @@ export function checkRandomLTDConfig(name: string, value: unknown): CheckedRando
   const config = checkSection(name, value, KEYS);
   const total = checkInteger("total_layer_num", config.total_layer_num, 1, MAX_LAYERS);
   const count = checkInteger("random_ltd_layer_num", config.random_ltd_layer_num, 1, total);
-  const ids = config.random_ltd_layer_id;
+  const { random_ltd_layer_id: ids, micro_batch_size: micro, model_mask_name: mask = null } = config;
+  const { enabled = true, model_type = "decoder", hidden_state_order = "batch_seq_dim" } = config;
+  const { layer_token_lr_schedule = { enabled: false } } = config;
   const batch = checkInteger("global_batch_size", config.global_batch_size, 1, MAX_LENGTH);
-  const micro = config.micro_batch_size;
-  const mask = config.model_mask_name ?? null;
   if (mask !== null && typeof mask !== "string") wrongType("model_mask_name", "a string or null", mask);
   return {
-    enabled: checkBoolean("enabled", config.enabled ?? true),
+    enabled: checkBoolean("enabled", enabled),
     total_layer_num: total,
     random_ltd_layer_num: count,
     ...(ids !== undefined && { random_ltd_layer_id: layerIds(ids, total, count) }),
     model_mask_name: mask,
-    model_type: checkChoice("model_type", config.model_type ?? "decoder", ["encoder", "decoder"]),
-    hidden_state_order: checkChoice("hidden_state_order", config.hidden_state_order ?? "batch_seq_dim", [
+    model_type: checkChoice("model_type", model_type, ["encoder", "decoder"]),
+    hidden_state_order: checkChoice("hidden_state_order", hidden_state_order, [
       "batch_seq_dim",
       "seq_batch_dim",
     ]),
     global_batch_size: batch,
     ...(micro !== undefined && { micro_batch_size: checkInteger("micro_batch_size", micro, 1, batch) }),
     random_ltd_schedule: checkSchedule(config.random_ltd_schedule),
-    layer_token_lr_schedule: checkLayerTokenLR(
-      "layer_token_lr_schedule",
-      config.layer_token_lr_schedule ?? { enabled: false },
-    ),
+    layer_token_lr_schedule: checkLayerTokenLR("layer_token_lr_schedule", layer_token_lr_schedule),
   };
 }
 
@@ -178,15 +175,13 @@ function checkSchedule(value: unknown): RandomLTDScheduleConfig {
 /** DeepSpeed's `layer_token_lr_schedule`, checked where it is enabled, with its defaults. */
 export function checkLayerTokenLR(name: string, value: unknown): LayerTokenLRConfig {
   const config = checkSection(name, value, LR_KEYS);
-  if (!checkBoolean("enabled", config.enabled ?? false)) return { enabled: false };
+  const { enabled = false, warmup_type = "linear", warmup_layer_tokens = 0 } = config;
+  if (!checkBoolean("enabled", enabled)) return { enabled: false };
   const total = checkInteger("total_layer_tokens", config.total_layer_tokens, 1, Number.MAX_SAFE_INTEGER);
   return {
     enabled: true,
     total_layer_tokens: total,
-    warmup_type: checkChoice<"linear" | "log">("warmup_type", config.warmup_type ?? "linear", [
-      "linear",
-      "log",
-    ]),
-    warmup_layer_tokens: checkInteger("warmup_layer_tokens", config.warmup_layer_tokens ?? 0, 0, total - 1),
+    warmup_type: checkChoice<"linear" | "log">("warmup_type", warmup_type, ["linear", "log"]),
+    warmup_layer_tokens: checkInteger("warmup_layer_tokens", warmup_layer_tokens, 0, total - 1),
   };
 }

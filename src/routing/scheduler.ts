@@ -84,7 +84,7 @@ export class RandomLTDScheduler {
     const { schedule_type, min_value, max_value } = this.config.random_ltd_schedule;
     const wanted = schedule_type === "custom" ? "function" : "undefined";
     if (typeof schedule !== wanted) {
-      const expected = schedule_type === "custom" ? "a function of the step" : "none without";
+      const expected = schedule_type === "custom" ? "a function of the step" : "nothing";
       wrongType("schedule", `${expected} with schedule_type "${schedule_type}"`, schedule);
     }
     this.#schedule = schedule;

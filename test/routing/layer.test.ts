@@ -795,6 +795,7 @@ describe("bad input", () => {
     refuse(make(identity, free, 0, null), TypeError, '"options" expected an object');
     refuse(make(identity, free, 0, { keepPrefix: -1 }), RangeError, '"keepPrefix" expected an integer');
     refuse(make(identity, free, 0, { maskMode: "cut" }), RangeError, '"maskMode" expected one of');
+    refuse(make(identity, free, 0, { maskMode: null }), TypeError, '"maskMode" expected one of');
     refuse(make(identity, free, 0, { ops: 7 }), TypeError, '"ops" expected an object');
     for (const alongSequence of ["rope", 7, null, [7]]) {
       refuse(make(identity, free, 0, { alongSequence }), TypeError, '"alongSequence" expected');
@@ -851,6 +852,31 @@ describe("bad input", () => {
       TypeError,
       '"encoder" expected no encoder',
     );
+  });
+
+  test("what passes straight through is held to the same", () => {
+    const wrapped = new RandomLayerTokenDrop({ forward: identity, backward: identity }, free, 0);
+    for (const train of [true, false]) {
+      if (train) wrapped.train();
+      else wrapped.eval();
+      const h = train ? tensor(new Float64Array(B * 2 * C), [B, 2, C]) : hiddenOf(1); // K is not below 2
+      const call = (options: object) => () => wrapped.forward(h, {}, options);
+      expect(call({})()).toBe(h);
+      refuse(call({ encoder: {} }), TypeError, '"encoder" expected no encoder with CPU tensors');
+      refuse(call({ inPlace: null }), TypeError, '"inPlace" expected a boolean, got null');
+      refuse(call({ keepMask: 3 }), TypeError, '"keepMask" expected a tensor, got 3');
+      refuse(
+        call({ paddingMask: tensor(new Uint8Array(3), [1, 3]) }),
+        RangeError,
+        '"paddingMask" expected shape',
+      );
+      const back = (options: object) => () => wrapped.backward(h, options);
+      refuse(back({ encoder: {} }), TypeError, '"encoder" expected no encoder with CPU tensors');
+      refuse(back({ inPlace: null }), TypeError, '"inPlace" expected a boolean, got null');
+      refuse(() => wrapped.sample(B, 0), RangeError, '"seqLength" expected an integer from 1');
+      refuse(() => wrapped.sample(0.5, 1), RangeError, '"batchSize" expected an integer from 1');
+      refuse(() => wrapped.sample(B, null as never), TypeError, '"seqLength" expected an integer from 1');
+    }
   });
 
   test("what a model is converted from", () => {

@@ -1,6 +1,6 @@
 /** The schedule, the learning rate and the configuration, fed the shared list of wrong-typed values. */
 import { describe, expect, test } from "vitest";
-import { LayerTokenLRSchedule, RandomLTDScheduler } from "../../src/index.ts";
+import { LayerTokenLRSchedule, parseDataEfficiencyConfig, RandomLTDScheduler } from "../../src/index.ts";
 import { type Kind, WRONG_VALUES } from "../suites/wrong-values.ts";
 import { makeScheduler } from "./settings.ts";
 
@@ -27,7 +27,7 @@ function configWith(path: readonly string[], value: unknown): any {
   return config;
 }
 
-/** Calls with the value under test, the name of what takes it, and its kinds. null is JSON's word for "not given". */
+/** Calls with the value under test, the name of what takes it, and its kinds. */
 const CALLS: readonly [string, readonly Kind[], (value: any) => unknown][] = [
   ...[
     ["total_layer_num"],
@@ -48,10 +48,29 @@ const CALLS: readonly [string, readonly Kind[], (value: any) => unknown][] = [
     ["choice"],
     (v) => new RandomLTDScheduler(configWith(["random_ltd_schedule", "schedule_type"], v)),
   ],
+  ...(
+    [
+      ["enabled", "boolean"],
+      ["micro_batch_size", "integer"],
+      ["model_type", "choice"],
+      ["hidden_state_order", "choice"],
+      ["layer_token_lr_schedule", "object"],
+    ] as const
+  ).map(([key, kind]): [string, readonly Kind[], (value: any) => unknown] => [
+    key,
+    [kind, "optional"],
+    (value) => new RandomLTDScheduler(configWith([key], value)),
+  ]),
+  ["data_efficiency", ["object", "optional"], (v) => parseDataEfficiencyConfig({ data_efficiency: v })],
   [
-    "micro_batch_size",
-    ["integer", "optional"],
-    (v) => new RandomLTDScheduler(configWith(["micro_batch_size"], v)),
+    "data_routing",
+    ["object", "optional"],
+    (v) => parseDataEfficiencyConfig({ data_efficiency: { data_routing: v } }),
+  ],
+  [
+    "random_ltd",
+    ["object", "optional"],
+    (v) => parseDataEfficiencyConfig({ data_efficiency: { data_routing: { random_ltd: v } } }),
   ],
   [
     "seed",
@@ -68,6 +87,16 @@ const CALLS: readonly [string, readonly Kind[], (value: any) => unknown][] = [
     "decay",
     ["choice", "optional"],
     (decay) => new LayerTokenLRSchedule({ total_layer_tokens: 9 }, { lr: 1, decay }),
+  ],
+  [
+    "warmup_type",
+    ["choice", "optional"],
+    (v) => new LayerTokenLRSchedule({ total_layer_tokens: 9, warmup_type: v }, { lr: 1 }),
+  ],
+  [
+    "warmup_layer_tokens",
+    ["integer", "optional"],
+    (n) => new LayerTokenLRSchedule({ total_layer_tokens: 9, warmup_layer_tokens: n }, { lr: 1 }),
   ],
   ["total_layer_tokens", ["integer"], (n) => new LayerTokenLRSchedule({ total_layer_tokens: n }, { lr: 1 })],
   [
