@@ -3,12 +3,14 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
+  type CPUTensor,
   dispose,
   GatherTokens,
   type GPUTensor,
   layerOf,
   maskGather,
   ScatterTokens,
+  type Tensor,
   tensor,
   toCPU,
   toGPU,
@@ -20,9 +22,12 @@ import type { HeardDevice } from "./hear.ts";
 
 /** Counts what a device is asked for, from now on. */
 function counting(device: GPUDevice) {
-  const counts = { created: 0, createdBytes: 0, destroyed: 0, destroyedBytes: 0, maps: 0, submissions: 0 };
+  const counts = {
+    ...{ created: 0, createdBytes: 0, destroyed: 0, destroyedBytes: 0, maps: 0 },
+    ...{ submissions: 0, workgroups: 0, copies: 0, clearedBytes: 0 },
+  };
   const made: WeakRef<GPUBuffer>[] = [];
-  const { createBuffer } = device;
+  const { createBuffer, createCommandEncoder } = device;
   const { submit } = device.queue;
   device.createBuffer = (descriptor) => {
     const buffer = createBuffer.call(device, descriptor);
@@ -41,12 +46,35 @@ function counting(device: GPUDevice) {
     };
     return buffer;
   };
+  device.createCommandEncoder = (descriptor) => {
+    const encoder = createCommandEncoder.call(device, descriptor);
+    const { beginComputePass, copyBufferToBuffer, clearBuffer } = encoder;
+    encoder.beginComputePass = (about) => {
+      const pass = beginComputePass.call(encoder, about);
+      const { dispatchWorkgroups } = pass;
+      pass.dispatchWorkgroups = (x, y = 1, z = 1) => {
+        counts.workgroups += x * y * z;
+        return dispatchWorkgroups.call(pass, x, y, z);
+      };
+      return pass;
+    };
+    encoder.copyBufferToBuffer = (...args: any[]) => {
+      counts.copies++;
+      return (copyBufferToBuffer as any).apply(encoder, args);
+    };
+    encoder.clearBuffer = (buffer, offset = 0, size = buffer.size - offset) => {
+      counts.clearedBytes += size;
+      return clearBuffer.call(encoder, buffer, offset, size);
+    };
+    return encoder;
+  };
   device.queue.submit = (buffers) => {
     counts.submissions++;
     return submit.call(device.queue, buffers);
   };
   const stop = () => {
     device.createBuffer = createBuffer;
+    device.createCommandEncoder = createCommandEncoder;
     device.queue.submit = submit;
   };
   return { counts, made, stop };
@@ -64,69 +92,117 @@ describe.skipIf(reason)(`what a device is asked for${reason ? ` (not here: ${rea
   afterEach(() => heard.check());
   afterAll(() => heard.close());
 
-  const [layers, batch, seq, kept, channels] = [12, 2, 64, 32, 48];
+  const [layers, batch, seq, kept, channels] = [12, 8, 2048, 1024, 768];
 
-  function trainingTensors() {
-    const on = (tokens: number, seed: number) =>
-      toGPU(random("float32", [batch, tokens, channels], seed, true), device);
+  /** What a step moves, of states of 50 MB: whatever it only writes is empty. */
+  function trainingTensors(): Record<string, CPUTensor> {
+    const shape = (tokens: number) => [batch, tokens, channels];
+    const numbers = (tokens: number, seed: number) => {
+      const t = random("float32", [1, 1, 2 ** 16], seed, true);
+      const data = new Float32Array(batch * tokens * channels);
+      // A prime apart, so that no two rows are alike.
+      for (let i = 0; i < data.length; i += 65_521)
+        data.set(t.data.subarray(0, Math.min(65_521, data.length - i)), i);
+      return tensor(data, shape(tokens));
+    };
+    const empty = (tokens: number) => tensor(new Float32Array(batch * tokens * channels), shape(tokens));
     return {
-      hidden: on(seq, 1),
-      grad: on(seq, 2),
-      part: on(kept, 3),
-      partGrad: on(kept, 4),
-      hiddenAfter: on(seq, 5),
-      allActivationsGrad: on(seq, 6),
-      indices: toGPU(indexTensor([layers, batch, kept], seq, "random", 1), device),
+      hidden: numbers(seq, 1),
+      grad: numbers(seq, 2),
+      layerOut: numbers(kept, 3),
+      layerGrad: numbers(kept, 4),
+      part: empty(kept),
+      partGrad: empty(kept),
+      hiddenAfter: empty(seq),
+      allActivationsGrad: empty(seq),
+      indices: indexTensor([layers, batch, kept], seq, "random", 1),
     };
   }
 
   /** Gather, scatter and the backward of both, for every layer, into tensors that are there. */
-  function step(t: ReturnType<typeof trainingTensors>, encoder?: GPUCommandEncoder): void {
+  function step<T extends Tensor>(t: Record<string, T>, encoder?: GPUCommandEncoder): void {
     for (let l = 0; l < layers; l++) {
       const idx = layerOf(t.indices, l);
       GatherTokens.forward(t.hidden, idx, { out: t.part, encoder });
-      ScatterTokens.forward(t.hidden, t.part, idx, { out: t.hiddenAfter, encoder });
+      ScatterTokens.forward(t.hidden, t.layerOut, idx, { out: t.hiddenAfter, encoder });
     }
     for (let l = layers - 1; l >= 0; l--) {
       const idx = layerOf(t.indices, l);
       const out = { allActivationsGrad: t.allActivationsGrad, layerActivationsGrad: t.partGrad };
       ScatterTokens.backward(t.grad, idx, { out, encoder });
-      GatherTokens.backward(t.partGrad, idx, {
-        seqLength: seq,
-        accumulateInto: t.allActivationsGrad,
-        encoder,
-      });
-      ScatterTokens.forward(t.grad, t.partGrad, idx, { inPlace: true, encoder });
+      const accumulateInto = t.allActivationsGrad;
+      GatherTokens.backward(t.layerGrad, idx, { seqLength: seq, accumulateInto, encoder });
+      ScatterTokens.forward(t.grad, t.layerGrad, idx, { inPlace: true, encoder });
     }
   }
 
-  test("a training step after the first: no buffer, no mapping, one submission with an encoder", async () => {
-    const t = trainingTensors();
+  test("a training step of B 8, S 2048, C 768 after the first: no buffer, no mapping, one submission with an encoder", {
+    timeout: 600_000,
+  }, async () => {
+    const onCPU = trainingTensors();
+    const t = Object.fromEntries(Object.entries(onCPU).map(([name, each]) => [name, toGPU(each, device)]));
     step(t);
     const { counts, stop } = counting(device);
-    for (let i = 0; i < 3; i++) {
-      const encoder = device.createCommandEncoder();
-      step(t, encoder);
-      device.queue.submit([encoder.finish()]);
-      expect(counts).toMatchObject({ created: 0, destroyed: 0, maps: 0, submissions: i + 1 });
-    }
+    const encoder = device.createCommandEncoder();
+    step(t, encoder);
+    expect(counts.submissions).toBe(0);
+    device.queue.submit([encoder.finish()]);
+    expect(counts).toMatchObject({ created: 0, destroyed: 0, maps: 0, submissions: 1, copies: 0 });
     step(t);
-    expect(counts).toMatchObject({ created: 0, destroyed: 0, maps: 0 });
+    expect(counts).toMatchObject({ created: 0, destroyed: 0, maps: 0, copies: 0 });
     stop();
-    for (const each of Object.values(t)) dispose(each);
+    // From the second on, every step gives the same.
+    for (let i = 0; i < 2; i++) step(onCPU);
+    for (const [name, each] of Object.entries(t)) {
+      expectBytes(bytesOf(await toCPU(each)), bytesOf(onCPU[name]), name);
+      dispose(each);
+    }
+  });
+
+  test("in place, a scatter's and an accumulation's work grows with K and not with S", () => {
+    const [K, C] = [512, 64];
+    const work = (
+      S: number,
+      K: number,
+      run: (all: GPUTensor, part: GPUTensor, indices: GPUTensor) => void,
+    ) => {
+      const [all, part] = [S, K].map((n) => toGPU(tensor(new Float32Array(n * C), [1, n, C]), device));
+      const indices = toGPU(indexTensor([1, K], S, "even", 1), device);
+      const { counts, stop } = counting(device);
+      run(all, part, indices);
+      stop();
+      for (const t of [all, part, indices]) dispose(t);
+      return counts;
+    };
+    const nothingMoved = { created: 0, copies: 0, clearedBytes: 0 };
+    for (const run of [
+      (all, part, indices) => ScatterTokens.forward(all, part, indices, { inPlace: true }),
+      (all, part, indices) =>
+        GatherTokens.backward(part, indices, { seqLength: all.shape[1], accumulateInto: all }),
+    ] as Parameters<typeof work>[2][]) {
+      const short = work(1024, K, run);
+      expect(short).toMatchObject(nothingMoved);
+      expect(work(64 * 1024, K, run)).toEqual(short);
+      expect(work(64 * 1024, 8 * K, run).workgroups).toBe(8 * short.workgroups);
+    }
+    // What a scatter into a copy costs, seen by the same count.
+    const copying: Parameters<typeof work>[2] = (all, part, indices) =>
+      dispose(ScatterTokens.forward(all, part, indices));
+    const short = work(1024, K, copying);
+    expect(work(64 * 1024, K, copying).workgroups).toBeGreaterThan(32 * short.workgroups);
   });
 
   test("CPU indices, call by call: uploaded into one buffer", () => {
-    const t = trainingTensors();
-    const indices = indexTensor([batch, kept], seq, "random", 9);
-    GatherTokens.forward(t.hidden, indices, { out: t.part });
+    const [B, S, K] = [2, 64, 32];
+    const x = toGPU(random("float32", [B, S, 48], 1), device);
+    const out = toGPU(random("float32", [B, K, 48], 2), device);
+    const gather = (seed: number) => GatherTokens.forward(x, indexTensor([B, K], S, "random", seed), { out });
+    gather(9);
     const { counts, stop } = counting(device);
-    for (let i = 0; i < 100; i++) {
-      GatherTokens.forward(t.hidden, indexTensor([batch, kept], seq, "random", i), { out: t.part });
-    }
+    for (let i = 0; i < 100; i++) gather(i);
     expect(counts).toMatchObject({ created: 0, maps: 0, submissions: 100 });
     stop();
-    for (const each of Object.values(t)) dispose(each);
+    for (const t of [x, out]) dispose(t);
   });
 
   test("memory is level over 10,000 steps of changing K", { timeout: 300_000 }, async () => {
