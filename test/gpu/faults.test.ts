@@ -200,6 +200,11 @@ describe.skipIf(reason)(`faults${reason ? ` (not here: ${reason})` : ""}`, () =>
     const adapter = (await gpu.requestAdapter())!;
     const lost = await adapter.requestDevice();
     const t = toGPU(random("float32", [1, 4, 3], 1), lost);
+    const [retained, mask, row] = [
+      [1, 2, 3],
+      [1, 1, 2, 2],
+      [1, 1, 1, 1],
+    ].map((shape, i) => toGPU(random("float32", shape, i), lost));
     const reading = toCPU(t);
     lost.destroy();
     const info = await lost.lost;
@@ -209,6 +214,11 @@ describe.skipIf(reason)(`faults${reason ? ` (not here: ${reason})` : ""}`, () =>
     for (const call of [
       () => GatherTokens.forward(t, indices),
       () => ScatterTokens.backward(t, indices, { inPlace: true }),
+      // With nothing to be made for the result.
+      () => GatherTokens.forward(t, indices, { out: retained }),
+      () => GatherTokens.backward(retained, indices, { seqLength: 4, accumulateInto: t }),
+      () => ScatterTokens.forward(t, retained, indices, { inPlace: true }),
+      () => maskSlice(mask, 1, { out: row }),
       () => toGPU(tensor(new Float32Array(1), [1]), lost),
     ]) {
       expect(call).toThrow(

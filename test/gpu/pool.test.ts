@@ -233,6 +233,24 @@ describe.skipIf(reason)(`what a device is asked for${reason ? ` (not here: ${rea
     for (const t of [x, y]) dispose(t);
   });
 
+  test("what grows is let go of: uploaded indices, and maps of rows", async () => {
+    const fresh = await openDevice();
+    const lengths = [1000, 4000, 16_000, 64_000];
+    const tensors = lengths.map((S) =>
+      [S, S / 2].map((n) => toGPU(random("uint8", [1, n, 3], n), fresh.device)),
+    );
+    const { counts } = counting(fresh.device);
+    const live = tensors.map(([all, part], i) => {
+      const indices = indexTensor([1, lengths[i] / 2], lengths[i], "random", 3);
+      dispose(ScatterTokens.forward(all, part, indices));
+      return counts.created - counts.destroyed;
+    });
+    // Indices, map and parameters, of which the first two grow each time.
+    expect(counts.created - lengths.length).toBe(2 * lengths.length + 1);
+    expect(live).toEqual([3, 3, 3, 3]);
+    await fresh.close();
+  });
+
   test("parameters of 8192 dispatches are kept, and no more", () => {
     const { counts, stop } = counting(device);
     const all = toGPU(random("float32", [1, 12_000, 4], 1), device);
