@@ -14,12 +14,12 @@ import {
   toCPU,
   toGPU,
 } from "../../src/index.ts";
+import { WRONG_VALUES } from "../suites/wrong-values.ts";
 import { random } from "./check.ts";
 import { dawn, openDevice, whyNoDawn } from "./dawn.ts";
 import { type HeardDevice, hear } from "./hear.ts";
 
 const reason = whyNoDawn();
-const WRONG = [undefined, null, 1, "x", {}, [], () => {}, Symbol("s")];
 
 describe.skipIf(reason)(`faults${reason ? ` (not here: ${reason})` : ""}`, () => {
   let heard: HeardDevice;
@@ -53,12 +53,12 @@ describe.skipIf(reason)(`faults${reason ? ` (not here: ${reason})` : ""}`, () =>
         },
       );
     expect(make({})().shape).toEqual([4, 4]);
-    for (const wrong of WRONG) {
+    for (const { value: wrong, kinds = [] } of WRONG_VALUES) {
       refused(TypeError, "buffer", make({ buffer: wrong }));
       refused(TypeError, "dtype", make({ dtype: wrong }));
       refused(TypeError, "device", make({ device: wrong }));
-      if (!Array.isArray(wrong)) refused(TypeError, "shape", make({ shape: wrong }));
-      if (typeof wrong !== "number" && wrong !== undefined)
+      if (!kinds.includes("shape")) refused(TypeError, "shape", make({ shape: wrong }));
+      if (!kinds.includes("integer") && !kinds.includes("optional"))
         refused(TypeError, "byteOffset", make({ byteOffset: wrong }));
     }
     refused(TypeError, "dtype", make({ dtype: "float64" }));
@@ -77,7 +77,7 @@ describe.skipIf(reason)(`faults${reason ? ` (not here: ${reason})` : ""}`, () =>
 
   test("toGPU, toCPU, dispose", async () => {
     const t = tensor(new Float32Array(4), [4]);
-    for (const wrong of WRONG) {
+    for (const { value: wrong } of WRONG_VALUES) {
       refused(TypeError, "tensor", () => toGPU(wrong as any, device));
       refused(TypeError, "device", () => toGPU(t, wrong as any));
       if (wrong !== undefined) refused(TypeError, "out", () => toGPU(t, device, { out: wrong as any }));
