@@ -1,5 +1,5 @@
 /** Refusals, lost devices, shaders that do not compile. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { compileAhead, pipelineOf } from "../../src/backends/webgpu/pipelines.ts";
 import {
   dispose,
@@ -16,23 +16,19 @@ import {
 } from "../../src/index.ts";
 import { WRONG_VALUES } from "../suites/wrong-values.ts";
 import { random } from "./check.ts";
-import { dawn, openDevice, whyNoDawn } from "./dawn.ts";
-import { type HeardDevice, hear } from "./hear.ts";
+import { dawn, openDevice } from "./dawn.ts";
+import { hear } from "./hear.ts";
+import { describeOnDawn } from "./on-dawn.ts";
 
-const reason = whyNoDawn();
+let device: GPUDevice;
+let x: GPUTensor;
+const take = (opened: GPUDevice) => {
+  device = opened;
+  x = toGPU(tensor(new Float32Array(12), [1, 4, 3]), device);
+};
 
-describe.skipIf(reason)(`faults${reason ? ` (not here: ${reason})` : ""}`, () => {
-  let heard: HeardDevice;
-  let device: GPUDevice;
-  let x: GPUTensor;
+describeOnDawn("faults", take, () => {
   const indices = tensor(new Int32Array([0, 2]), [1, 2]);
-  beforeAll(async () => {
-    heard = await openDevice();
-    device = heard.device;
-    x = toGPU(tensor(new Float32Array(12), [1, 4, 3]), device);
-  });
-  afterEach(() => heard.check());
-  afterAll(() => heard.close());
 
   const refused = (kind: typeof TypeError | typeof RangeError, name: string, call: () => unknown) => {
     expect(call).toThrow(kind);

@@ -1,6 +1,6 @@
 /** Where tensors lie: any byte offset that the contract allows, one buffer for several, views, a caller's buffers. */
 import fc from "fast-check";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { useCPUBackend } from "../../src/backends/cpu.ts";
 import {
   dispose,
@@ -16,27 +16,20 @@ import {
 } from "../../src/index.ts";
 import { bytesOf, expectBytes, indexTensor, randomBytes } from "../suites/data.ts";
 import { type Case, checkMasks, checkTokens, random } from "./check.ts";
-import { openDevice, whyNoDawn } from "./dawn.ts";
 import { among, GPU_DTYPES, readAmong } from "./harness.ts";
-import type { HeardDevice } from "./hear.ts";
+import { describeOnDawn } from "./on-dawn.ts";
 
 const STORAGE = 0x80;
 const COPY = 0x4 | 0x8;
-const reason = whyNoDawn();
 
-describe.skipIf(reason)(`where tensors lie${reason ? ` (not here: ${reason})` : ""}`, () => {
-  let heard: HeardDevice;
-  let device: GPUDevice;
-  beforeAll(async () => {
-    useCPUBackend("reference");
-    heard = await openDevice();
-    device = heard.device;
-  });
-  afterEach(() => heard.check());
-  afterAll(async () => {
-    useCPUBackend(undefined);
-    await heard.close();
-  });
+let device: GPUDevice;
+const take = (opened: GPUDevice) => {
+  device = opened;
+};
+
+describeOnDawn("where tensors lie", take, () => {
+  beforeAll(() => useCPUBackend("reference"));
+  afterAll(() => useCPUBackend(undefined));
 
   const cases = (dtype: Case["dtype"]) =>
     fc

@@ -1,7 +1,7 @@
 /** What the library makes on a device, counted by standing between it and the device's own methods. */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import {
   type CPUTensor,
   dispose,
@@ -18,8 +18,8 @@ import {
 } from "../../src/index.ts";
 import { bytesOf, expectBytes, indexTensor } from "../suites/data.ts";
 import { random } from "./check.ts";
-import { openDevice, whyNoDawn } from "./dawn.ts";
-import type { HeardDevice } from "./hear.ts";
+import { openDevice } from "./dawn.ts";
+import { describeOnDawn } from "./on-dawn.ts";
 
 /** Counts what a device is asked for, from now on. */
 function counting(device: GPUDevice) {
@@ -81,18 +81,12 @@ function counting(device: GPUDevice) {
   return { counts, made, stop };
 }
 
-const reason = whyNoDawn();
+let device: GPUDevice;
+const take = (opened: GPUDevice) => {
+  device = opened;
+};
 
-describe.skipIf(reason)(`what a device is asked for${reason ? ` (not here: ${reason})` : ""}`, () => {
-  let heard: HeardDevice;
-  let device: GPUDevice;
-  beforeAll(async () => {
-    heard = await openDevice();
-    device = heard.device;
-  });
-  afterEach(() => heard.check());
-  afterAll(() => heard.close());
-
+describeOnDawn("what a device is asked for", take, () => {
   const [layers, batch, seq, kept, channels] = [12, 8, 2048, 1024, 768];
 
   /** What a step moves, of states of 50 MB: whatever it only writes is empty. */

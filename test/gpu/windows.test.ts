@@ -1,5 +1,5 @@
 /** Address arithmetic, beyond what any device here holds; and tensors that are split, on a device that is told to. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { useCPUBackend } from "../../src/backends/cpu.ts";
 import { bind } from "../../src/backends/webgpu/bindings.ts";
 import { stateOf } from "../../src/backends/webgpu/state.ts";
@@ -7,9 +7,8 @@ import { bindable, columnCuts, rowWindows, spread, windowBytes } from "../../src
 import { dispose, GatherTokens, ScatterTokens, tensor, toCPU, toGPU } from "../../src/index.ts";
 import { bytesOf, expectBytes, indexTensor } from "../suites/data.ts";
 import { checkMasks, checkTokens, random } from "./check.ts";
-import { openDevice, whyNoDawn } from "./dawn.ts";
 import { GPU_DTYPES } from "./harness.ts";
-import type { HeardDevice } from "./hear.ts";
+import { describeOnDawn } from "./on-dawn.ts";
 
 const GiB = 2 ** 30;
 const MiB = 2 ** 20;
@@ -115,21 +114,14 @@ describe("windows", () => {
   });
 });
 
-const reason = whyNoDawn();
+let device: GPUDevice;
+const take = (opened: GPUDevice) => {
+  device = opened;
+};
 
-describe.skipIf(reason)(`tensors beyond a binding${reason ? ` (not here: ${reason})` : ""}`, () => {
-  let heard: HeardDevice;
-  let device: GPUDevice;
-  beforeAll(async () => {
-    useCPUBackend("reference");
-    heard = await openDevice();
-    device = heard.device;
-  });
-  afterEach(() => heard.check());
-  afterAll(async () => {
-    useCPUBackend(undefined);
-    await heard.close();
-  });
+describeOnDawn("tensors beyond a binding", take, () => {
+  beforeAll(() => useCPUBackend("reference"));
+  afterAll(() => useCPUBackend(undefined));
 
   // No device can be asked for less than 128 MiB, so the limit that the library works with is set.
   test.each(GPU_DTYPES)("rows of %s in several bindings", async (dtype) => {
