@@ -4,9 +4,11 @@ import { masksSuite } from "../suites/masks.ts";
 import { tokensSuite } from "../suites/tokens.ts";
 import { openDevice, whyNoDawn } from "./dawn.ts";
 import { gpuHarness } from "./harness.ts";
+import { hearSuite } from "./hear-suite.ts";
 
 const reason = whyNoDawn();
 if (reason === undefined) {
+  hearSuite("Dawn", openDevice);
   tokensSuite(gpuHarness("Dawn", openDevice));
   masksSuite(gpuHarness("Dawn", openDevice));
 } else {

@@ -1,5 +1,5 @@
 /** Refusals, lost devices, shaders that do not compile. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { compileAhead, pipelineOf } from "../../src/backends/webgpu/pipelines.ts";
 import {
   dispose,
@@ -14,25 +14,21 @@ import {
   toCPU,
   toGPU,
 } from "../../src/index.ts";
+import { WRONG_VALUES } from "../suites/wrong-values.ts";
 import { random } from "./check.ts";
-import { dawn, openDevice, whyNoDawn } from "./dawn.ts";
-import { type HeardDevice, hear } from "./hear.ts";
+import { dawn, openDevice } from "./dawn.ts";
+import { hear } from "./hear.ts";
+import { describeOnDawn } from "./on-dawn.ts";
 
-const reason = whyNoDawn();
-const WRONG = [undefined, null, 1, "x", {}, [], () => {}, Symbol("s")];
+let device: GPUDevice;
+let x: GPUTensor;
+const take = (opened: GPUDevice) => {
+  device = opened;
+  x = toGPU(tensor(new Float32Array(12), [1, 4, 3]), device);
+};
 
-describe.skipIf(reason)(`faults${reason ? ` (not here: ${reason})` : ""}`, () => {
-  let heard: HeardDevice;
-  let device: GPUDevice;
-  let x: GPUTensor;
+describeOnDawn("faults", take, () => {
   const indices = tensor(new Int32Array([0, 2]), [1, 2]);
-  beforeAll(async () => {
-    heard = await openDevice();
-    device = heard.device;
-    x = toGPU(tensor(new Float32Array(12), [1, 4, 3]), device);
-  });
-  afterEach(() => heard.check());
-  afterAll(() => heard.close());
 
   const refused = (kind: typeof TypeError | typeof RangeError, name: string, call: () => unknown) => {
     expect(call).toThrow(kind);
@@ -53,12 +49,12 @@ describe.skipIf(reason)(`faults${reason ? ` (not here: ${reason})` : ""}`, () =>
         },
       );
     expect(make({})().shape).toEqual([4, 4]);
-    for (const wrong of WRONG) {
+    for (const { value: wrong, kinds = [] } of WRONG_VALUES) {
       refused(TypeError, "buffer", make({ buffer: wrong }));
       refused(TypeError, "dtype", make({ dtype: wrong }));
       refused(TypeError, "device", make({ device: wrong }));
-      if (!Array.isArray(wrong)) refused(TypeError, "shape", make({ shape: wrong }));
-      if (typeof wrong !== "number" && wrong !== undefined)
+      if (!kinds.includes("shape")) refused(TypeError, "shape", make({ shape: wrong }));
+      if (!kinds.includes("integer") && !kinds.includes("optional"))
         refused(TypeError, "byteOffset", make({ byteOffset: wrong }));
     }
     refused(TypeError, "dtype", make({ dtype: "float64" }));
@@ -77,7 +73,7 @@ describe.skipIf(reason)(`faults${reason ? ` (not here: ${reason})` : ""}`, () =>
 
   test("toGPU, toCPU, dispose", async () => {
     const t = tensor(new Float32Array(4), [4]);
-    for (const wrong of WRONG) {
+    for (const { value: wrong } of WRONG_VALUES) {
       refused(TypeError, "tensor", () => toGPU(wrong as any, device));
       refused(TypeError, "device", () => toGPU(t, wrong as any));
       if (wrong !== undefined) refused(TypeError, "out", () => toGPU(t, device, { out: wrong as any }));
@@ -200,6 +196,11 @@ describe.skipIf(reason)(`faults${reason ? ` (not here: ${reason})` : ""}`, () =>
     const adapter = (await gpu.requestAdapter())!;
     const lost = await adapter.requestDevice();
     const t = toGPU(random("float32", [1, 4, 3], 1), lost);
+    const [retained, mask, row] = [
+      [1, 2, 3],
+      [1, 1, 2, 2],
+      [1, 1, 1, 1],
+    ].map((shape, i) => toGPU(random("float32", shape, i), lost));
     const reading = toCPU(t);
     lost.destroy();
     const info = await lost.lost;
@@ -209,6 +210,11 @@ describe.skipIf(reason)(`faults${reason ? ` (not here: ${reason})` : ""}`, () =>
     for (const call of [
       () => GatherTokens.forward(t, indices),
       () => ScatterTokens.backward(t, indices, { inPlace: true }),
+      // With nothing to be made for the result.
+      () => GatherTokens.forward(t, indices, { out: retained }),
+      () => GatherTokens.backward(retained, indices, { seqLength: 4, accumulateInto: t }),
+      () => ScatterTokens.forward(t, retained, indices, { inPlace: true }),
+      () => maskSlice(mask, 1, { out: row }),
       () => toGPU(tensor(new Float32Array(1), [1]), lost),
     ]) {
       expect(call).toThrow(

@@ -1,6 +1,6 @@
 /** Where tensors lie: any byte offset that the contract allows, one buffer for several, views, a caller's buffers. */
 import fc from "fast-check";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { useCPUBackend } from "../../src/backends/cpu.ts";
 import {
   dispose,
@@ -16,27 +16,20 @@ import {
 } from "../../src/index.ts";
 import { bytesOf, expectBytes, indexTensor, randomBytes } from "../suites/data.ts";
 import { type Case, checkMasks, checkTokens, random } from "./check.ts";
-import { openDevice, whyNoDawn } from "./dawn.ts";
 import { among, GPU_DTYPES, readAmong } from "./harness.ts";
-import type { HeardDevice } from "./hear.ts";
+import { describeOnDawn } from "./on-dawn.ts";
 
 const STORAGE = 0x80;
 const COPY = 0x4 | 0x8;
-const reason = whyNoDawn();
 
-describe.skipIf(reason)(`where tensors lie${reason ? ` (not here: ${reason})` : ""}`, () => {
-  let heard: HeardDevice;
-  let device: GPUDevice;
-  beforeAll(async () => {
-    useCPUBackend("reference");
-    heard = await openDevice();
-    device = heard.device;
-  });
-  afterEach(() => heard.check());
-  afterAll(async () => {
-    useCPUBackend(undefined);
-    await heard.close();
-  });
+let device: GPUDevice;
+const take = (opened: GPUDevice) => {
+  device = opened;
+};
+
+describeOnDawn("where tensors lie", take, () => {
+  beforeAll(() => useCPUBackend("reference"));
+  afterAll(() => useCPUBackend(undefined));
 
   const cases = (dtype: Case["dtype"]) =>
     fc
@@ -201,19 +194,27 @@ describe.skipIf(reason)(`where tensors lie${reason ? ` (not here: ${reason})` : 
         const part = random(dtype, shape(kept), 2);
         const old = random(dtype, shape(kept), 3);
         const rowBytes = bytesOf(part).length / (batch * kept);
+        /** Where a row begins among all, and among the retained ones. */
+        const places = (i: number, s: number) => {
+          const [b, k] = [Math.floor(i / kept), i % kept];
+          return {
+            from: (batchFirst ? b * seq + s : s * batch + b) * rowBytes,
+            to: (batchFirst ? b * kept + k : k * batch + b) * rowBytes,
+          };
+        };
         const expected = {
           gather: bytesOf(old).slice(),
           scatter: bytesOf(all).slice(),
           zeros: new Uint8Array(bytesOf(all).length),
+          zeroed: bytesOf(all).slice(),
         };
         wild.forEach((s, i) => {
           if (s < 0 || s >= seq) return;
-          const [b, k] = [Math.floor(i / kept), i % kept];
-          const from = (batchFirst ? b * seq + s : s * batch + b) * rowBytes;
-          const to = (batchFirst ? b * kept + k : k * batch + b) * rowBytes;
+          const { from, to } = places(i, s);
           expected.gather.set(bytesOf(all).subarray(from, from + rowBytes), to);
           expected.scatter.set(bytesOf(part).subarray(to, to + rowBytes), from);
           expected.zeros.set(bytesOf(part).subarray(to, to + rowBytes), from);
+          expected.zeroed.fill(0, from, from + rowBytes);
         });
         const layout = { batchFirst };
         const [x, y] = [among(device, all, 4), among(device, part, 8)];
@@ -224,11 +225,42 @@ describe.skipIf(reason)(`where tensors lie${reason ? ` (not here: ${reason})` : 
           out: among(device, all, 8),
         });
         const copied = ScatterTokens.forward(x, y, bad, { ...layout, out: among(device, all, 12) });
+        const grads = {
+          allActivationsGrad: among(device, all, 4),
+          layerActivationsGrad: among(device, old, 4),
+        };
+        ScatterTokens.backward(x, bad, { ...layout, out: grads });
+        const zeroed = among(device, all, 8);
+        ScatterTokens.backward(zeroed, bad, { ...layout, inPlace: true });
         const inPlace = ScatterTokens.forward(x, y, bad, { ...layout, inPlace: true });
         expectBytes(bytesOf(await readAmong(gathered)), expected.gather, "gather");
         expectBytes(bytesOf(await readAmong(zeros)), expected.zeros, "scatter into zeros");
         expectBytes(bytesOf(await readAmong(copied)), expected.scatter, "scatter into a copy");
         expectBytes(bytesOf(await readAmong(inPlace)), expected.scatter, "scatter in place");
+        expectBytes(
+          bytesOf(await readAmong(grads.allActivationsGrad)),
+          expected.zeroed,
+          "zeroed rows, copied",
+        );
+        expectBytes(bytesOf(await readAmong(grads.layerActivationsGrad)), expected.gather, "their gradient");
+        expectBytes(bytesOf(await readAmong(zeroed)), expected.zeroed, "zeroed rows, in place");
+        if (dtype === "float32") {
+          // Onto zeros, a sum is what was added, whatever else the rows hold.
+          const grad = random(dtype, shape(kept), 2, true);
+          const sum = among(device, tensor(new Float32Array(all.data.length), all.shape), 4);
+          GatherTokens.backward(among(device, grad, 8), bad, {
+            ...layout,
+            seqLength: seq,
+            accumulateInto: sum,
+          });
+          const added = new Uint8Array(bytesOf(all).length);
+          wild.forEach((s, i) => {
+            if (s < 0 || s >= seq) return;
+            const { from, to } = places(i, s);
+            added.set(bytesOf(grad).subarray(to, to + rowBytes), from);
+          });
+          expectBytes(bytesOf(await readAmong(sum)), added, "accumulate");
+        }
       }
     }
     for (const [dtype, kept] of [

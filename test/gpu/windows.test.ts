@@ -1,15 +1,14 @@
 /** Address arithmetic, beyond what any device here holds; and tensors that are split, on a device that is told to. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { useCPUBackend } from "../../src/backends/cpu.ts";
 import { bind } from "../../src/backends/webgpu/bindings.ts";
 import { stateOf } from "../../src/backends/webgpu/state.ts";
 import { bindable, columnCuts, rowWindows, spread, windowBytes } from "../../src/backends/webgpu/windows.ts";
-import { GatherTokens, tensor, toCPU, toGPU } from "../../src/index.ts";
+import { dispose, GatherTokens, ScatterTokens, tensor, toCPU, toGPU } from "../../src/index.ts";
 import { bytesOf, expectBytes, indexTensor } from "../suites/data.ts";
 import { checkMasks, checkTokens, random } from "./check.ts";
-import { openDevice, whyNoDawn } from "./dawn.ts";
 import { GPU_DTYPES } from "./harness.ts";
-import type { HeardDevice } from "./hear.ts";
+import { describeOnDawn } from "./on-dawn.ts";
 
 const GiB = 2 ** 30;
 const MiB = 2 ** 20;
@@ -115,21 +114,14 @@ describe("windows", () => {
   });
 });
 
-const reason = whyNoDawn();
+let device: GPUDevice;
+const take = (opened: GPUDevice) => {
+  device = opened;
+};
 
-describe.skipIf(reason)(`tensors beyond a binding${reason ? ` (not here: ${reason})` : ""}`, () => {
-  let heard: HeardDevice;
-  let device: GPUDevice;
-  beforeAll(async () => {
-    useCPUBackend("reference");
-    heard = await openDevice();
-    device = heard.device;
-  });
-  afterEach(() => heard.check());
-  afterAll(async () => {
-    useCPUBackend(undefined);
-    await heard.close();
-  });
+describeOnDawn("tensors beyond a binding", take, () => {
+  beforeAll(() => useCPUBackend("reference"));
+  afterAll(() => useCPUBackend(undefined));
 
   // No device can be asked for less than 128 MiB, so the limit that the library works with is set.
   test.each(GPU_DTYPES)("rows of %s in several bindings", async (dtype) => {
@@ -187,6 +179,99 @@ describe.skipIf(reason)(`tensors beyond a binding${reason ? ` (not here: ${reaso
       );
     });
     for (const t of [x, out]) t.buffer.destroy();
+  });
+
+  test.each([-1, 0, 1])("as many rows as a binding holds, and %i", async (more) => {
+    stateOf(device).bindingLimit = 4096;
+    const base = { batch: 1, batchFirst: true, readOffset: 0, writeOffset: 0, seed: 2 };
+    for (const [dtype, channels] of [
+      ["float32", 4],
+      ["float32", 5],
+      ["uint8", 7],
+    ] as const) {
+      const rowBytes = channels * (dtype === "uint8" ? 1 : 4);
+      const held = rowWindows(1e6, rowBytes, 4096)[0].rows;
+      const c = { ...base, dtype, channels };
+      await checkTokens(device, { ...c, seq: held + more, kept: 50 });
+      await checkTokens(device, { ...c, seq: held + 99, kept: held + more });
+    }
+    // A row itself.
+    const rowBytes = columnCuts(1e6, 4096)[0].bytes;
+    await checkTokens(device, { ...base, dtype: "uint8", seq: 3, kept: 2, channels: rowBytes + more });
+    await checkTokens(device, { ...base, dtype: "float32", seq: 3, kept: 2, channels: rowBytes / 4 + more });
+    // Rows of a mask, and of what is made of it.
+    const [seq, kept] = [24, 23];
+    for (const length of [seq, kept]) {
+      const batch = rowWindows(1e6, 4 * length, 4096)[0].rows + more;
+      const masks = { batch, maskBatch: batch, layers: 1, heads: 1, padding: true };
+      await checkMasks(device, { ...base, ...masks, dtype: "float32", seq, kept, channels: 1 });
+    }
+  });
+
+  test("a mask's row as long as a binding holds, and one longer", async () => {
+    stateOf(device).bindingLimit = 4096;
+    const seq = (4096 - 1024) / 4;
+    const base = { dtype: "float32", batch: 1, kept: 9, channels: 1, batchFirst: true, seed: 1 } as const;
+    const masks = { layers: 1, heads: 2, maskBatch: 1, padding: true, readOffset: 3, writeOffset: 4 };
+    await checkMasks(device, { ...base, ...masks, seq });
+    await expect(checkMasks(device, { ...base, ...masks, seq: seq + 1 })).rejects.toThrow(
+      `"shape" expected at most 3072 bytes of a mask's row on this device, got`,
+    );
+  });
+
+  test.each([-1, 0, 1])("as many workgroups as a dimension has, and %i rows more", async (more) => {
+    stateOf(device).bindingLimit = device.limits.maxStorageBufferBindingSize;
+    // As with bindings, the limit that the library works with is set: three workgroups of 256 lanes.
+    const limits = device.limits;
+    const three = {
+      get: (l: any, name: string) => (name === "maxComputeWorkgroupsPerDimension" ? 3 : l[name]),
+    };
+    Object.defineProperty(device, "limits", { value: new Proxy(limits, three), configurable: true });
+    try {
+      const base = { batch: 1, batchFirst: true, readOffset: 0, writeOffset: 0, seed: 1 };
+      const rows = 3 * 256 + more;
+      for (const [dtype, channels] of [
+        ["float32", 4],
+        ["uint8", 3],
+        ["uint8", 4],
+      ] as const) {
+        // In words of 4 bytes, a lane each, where rows share them.
+        const across = dtype === "uint8" && channels === 3 ? Math.floor((4 * rows) / 3) : rows;
+        await checkTokens(device, { ...base, dtype, channels, seq: across, kept: 50 });
+        await checkTokens(device, { ...base, dtype, channels, seq: 2 * across, kept: across });
+        await checkTokens(device, { ...base, dtype, channels, seq: 5 * across, kept: 4 * across });
+      }
+      const masks = { layers: 1, heads: 1, padding: true, seq: 5, kept: 4, channels: 1 };
+      for (const dtype of ["float32", "uint8"] as const) {
+        for (const batch of [rows, 4 * rows]) {
+          await checkMasks(device, { ...base, ...masks, dtype, batch, maskBatch: batch });
+        }
+      }
+    } finally {
+      Object.defineProperty(device, "limits", { value: limits, configurable: true });
+    }
+  });
+
+  test.each([0, 1])("65535 workgroups, and %i row more", { timeout: 300_000 }, async (more) => {
+    stateOf(device).bindingLimit = device.limits.maxStorageBufferBindingSize;
+    const kept = 65535 * 256 + more; // a lane a row
+    const all = random("uint32", [1, kept + 5, 1], 1);
+    const part = random("uint32", [1, kept, 1], 2);
+    const indices = toGPU(
+      tensor(
+        Int32Array.from({ length: kept }, (_, k) => k + 5),
+        [1, kept],
+      ),
+      device,
+    );
+    const [x, y] = [all, part].map((t) => toGPU(t, device));
+    const gathered = GatherTokens.forward(x, indices);
+    expectBytes(bytesOf(await toCPU(gathered)), bytesOf(all).subarray(20), "what is gathered");
+    ScatterTokens.forward(x, y, indices, { inPlace: true });
+    const scattered = bytesOf(await toCPU(x));
+    expectBytes(scattered.subarray(0, 20), bytesOf(all).subarray(0, 20), "what is left");
+    expectBytes(scattered.subarray(20), bytesOf(part), "what is scattered");
+    for (const t of [x, y, indices, gathered]) dispose(t);
   });
 
   test("more rows than a dispatch dimension has workgroups", async () => {

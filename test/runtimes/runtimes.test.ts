@@ -3,7 +3,6 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { swiftShaderFolder, whyNot } from "../../scripts/swiftshader.js";
 import { useCPUBackend } from "../../src/backends/cpu.ts";
 import * as lib from "../../src/index.ts";
 import { type Project, packedProject } from "../suites/packed.ts";
@@ -76,18 +75,6 @@ describe("the same bits", () => {
     // No permission beyond reading what it runs.
     const printed = project.run(installed(".bin/deno"), "run", "--node-modules-dir=manual", "print.js");
     expect(printed.trim()).toBe(`wasm ${EXPECTED}`);
-  });
-
-  it.skipIf(whyNot())("every operation on GPU tensors, by Deno's WebGPU over SwiftShader", async () => {
-    await build({
-      entryPoints: [join(folder, "../gpu/deno.ts")],
-      alias: { vitest: join(folder, "../gpu/page-vitest.ts") },
-      bundle: true,
-      outfile: join(project.folder, "gpu.js"),
-      format: "esm",
-    });
-    const printed = project.run(installed(".bin/deno"), "run", "-A", "gpu.js", swiftShaderFolder());
-    expect(printed.trim()).toBe("12 cases");
   });
 
   it("in Bun", () => {

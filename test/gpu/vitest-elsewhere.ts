@@ -1,6 +1,6 @@
 /**
- * What the shared suites use of Vitest, for a page: its own runs in Node. Tests are gathered first and then run one
- * after the other, each with what stands around it.
+ * What the shared suites use of Vitest, for a page and for Deno: its own runs in Node. Tests are gathered first and then
+ * run one after the other, each with what stands around it.
  */
 
 interface Group {
@@ -76,23 +76,29 @@ export function expect(actual: unknown, message = "") {
   };
 }
 
-/** Runs everything that was declared. */
+/** The names of everything that was declared, in the order in which it runs. */
+export function names(group: Group = root): string[] {
+  return group.entries.flatMap((entry) => ("entries" in entry ? names(entry) : [entry.name]));
+}
+
+/**
+ * Runs everything that was declared, the tests of a group at once: what is read back of a device is long waited for,
+ * 10 ms a time in Deno, however little it is.
+ */
 export async function runAll(group: Group = root): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
   for (const run of group.before) await run();
-  for (const entry of group.entries) {
-    if ("entries" in entry) {
-      outcomes.push(...(await runAll(entry)));
-      continue;
-    }
-    let error: string | undefined;
-    try {
-      await entry.run();
-    } catch (thrown) {
-      error = String((thrown as Error)?.message ?? thrown);
-    }
-    outcomes.push({ name: entry.name, error });
-  }
+  const outcomes = await Promise.all(
+    group.entries.map((entry) => ("entries" in entry ? runAll(entry) : outcomeOf(entry))),
+  );
   for (const run of group.after) await run();
-  return outcomes;
+  return outcomes.flat();
+}
+
+async function outcomeOf({ name, run }: Case): Promise<Outcome> {
+  try {
+    await run();
+    return { name, error: undefined };
+  } catch (thrown) {
+    return { name, error: String((thrown as Error)?.message ?? thrown) };
+  }
 }
