@@ -73,9 +73,10 @@ describeOnDawn("faults", take, () => {
 
   test("toGPU, toCPU, dispose", async () => {
     const t = tensor(new Float32Array(4), [4]);
-    for (const { value: wrong } of WRONG_VALUES) {
-      refused(TypeError, "tensor", () => toGPU(wrong as any, device));
+    for (const { value: wrong, kinds = [] } of WRONG_VALUES) {
       refused(TypeError, "device", () => toGPU(t, wrong as any));
+      if (kinds.includes("tensor")) continue;
+      refused(TypeError, "tensor", () => toGPU(wrong as any, device));
       if (wrong !== undefined) refused(TypeError, "out", () => toGPU(t, device, { out: wrong as any }));
       refused(TypeError, "gpuTensor", () => dispose(wrong as any));
       await expect(toCPU(wrong as any)).rejects.toThrow('"gpuTensor" expected ');
@@ -85,6 +86,26 @@ describeOnDawn("faults", take, () => {
     refused(TypeError, "gpuTensor", () => dispose(t as any));
     refused(RangeError, "out", () => toGPU(t, device, { out: x }));
     refused(TypeError, "out", () => toGPU(tensor(new Int32Array(12), [1, 4, 3]), device, { out: x }));
+  });
+
+  test("GPU tensors that callers changed by hand", async () => {
+    for (const [kind, changed] of [
+      [RangeError, { shape: [1, 4, 4] }],
+      [RangeError, { shape: [1, 0, 3] }],
+      [TypeError, { shape: [1, "4", 3] }],
+      [RangeError, { byteOffset: 4 }],
+      [RangeError, { byteOffset: 2, shape: [1, 2, 3] }],
+      [RangeError, { byteOffset: -4 }],
+      [TypeError, { dtype: "float64" }],
+      [TypeError, { device: {} }],
+    ] as const) {
+      const bad = { ...x, ...changed } as any;
+      refused(kind, "activations", () => GatherTokens.forward(bad, indices));
+      refused(kind, "out", () =>
+        GatherTokens.backward(GatherTokens.forward(x, indices), indices, { seqLength: 4, out: bad }),
+      );
+      await expect(toCPU(bad)).rejects.toThrow('"gpuTensor" expected ');
+    }
   });
 
   test("tensors of two devices, of two memories, and an encoder with CPU tensors", async () => {
@@ -222,6 +243,10 @@ describeOnDawn("faults", take, () => {
       );
     }
     await expect(prepareGPU(lost)).rejects.toThrow("lost (destroyed)");
+    const unknown = await (await gpu.requestAdapter())!.requestDevice(); // to the library
+    unknown.destroy();
+    await unknown.lost;
+    await expect(prepareGPU(unknown)).rejects.toThrow("lost (destroyed)");
     const next = await openDevice();
     const y = GatherTokens.forward(
       toGPU(tensor(new Float32Array([1, 2, 3]), [1, 3, 1]), next.device),
