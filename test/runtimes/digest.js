@@ -1,7 +1,7 @@
 /**
- * Calls over all parameters, and one number for all of their results: `digest` of everything that runs on the CPU,
- * `placedDigest` of what runs where tensors live. Every runtime must give the same. Plain JavaScript, so that each can
- * run it as it is.
+ * Calls over all parameters, and one number for all of their results: `digest` of everything that runs on the
+ * CPU, `placedDigest` of what runs where tensors live. Every runtime must give the same. Plain JavaScript, so
+ * that each can run it as it is.
  */
 
 const { imul } = Math; // edge-runtime looks globals up slowly
@@ -152,8 +152,8 @@ function surrounded({ data }, byteOffset) {
 }
 
 /**
- * A place for tensors: `put` lays one at an offset of a larger memory, `get` reads that whole memory, or a tensor that
- * the library made, and `free` ends either. This one is JavaScript's memory.
+ * A place for tensors: `put` lays one at an offset of a larger memory, `get` reads that whole memory, or a
+ * tensor that the library made, and `free` ends either. This one is JavaScript's memory.
  */
 export function inMemory(lib) {
   const placed = new Set();
@@ -195,8 +195,8 @@ export function onDevice(lib, device) {
 }
 
 /**
- * Every operation on tokens and masks, each of `cases` in new shapes: each dtype that GPUs hold, in both layouts, with
- * results of the library's making and with results laid where the caller says.
+ * Every operation on tokens and masks, each of `cases` in new shapes: each dtype that GPUs hold, in both
+ * layouts, with results of the library's making and with results laid where the caller says.
  *
  * @param place Where the tensors live: {@link inMemory} or {@link onDevice}.
  * @returns {Promise<string>} 16 hexadecimal digits, the same for every place.

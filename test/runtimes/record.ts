@@ -1,6 +1,6 @@
 /**
- * What the matrix saw, kept in results/: one file for each test file, so that no two write the same. The README's table
- * is made from it. `npm run table` records anew; else what is seen is held to the record.
+ * What the matrix saw, kept in results/: one file for each test file, so that no two write the same. The
+ * README's table is made from it. `npm run table` records anew; else what is seen is held to the record.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect } from "vitest";
@@ -25,7 +25,7 @@ export function openRecord(file: "runtimes" | "chromium", names: readonly string
   const path = `${folder}results/${file}.json`;
   const read = (): Record<string, Row> => JSON.parse(readFileSync(path, "utf8"));
   return {
-    /** Holds what was seen of a row to the right bits and to the record, or records it. Other Nodes have no row. */
+    /** Holds what was seen to the right bits and to its row, or records it. Other Nodes have no row. */
     hold(name: string, seen: Row) {
       if (seen.cpu) expect(seen.cpu.digest).toBe(EXPECTED.cpu);
       if (seen.webgpu && "digest" in seen.webgpu) expect(seen.webgpu.digest).toBe(EXPECTED.webgpu);
