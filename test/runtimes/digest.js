@@ -1,30 +1,34 @@
 /**
- * A few thousand calls of everything that runs on the CPU, over all parameters, and one number for all results. Every
- * runtime must give the same. Plain JavaScript, so that each can run it as it is.
+ * Calls over all parameters, and one number for all of their results: `digest` of everything that runs on the
+ * CPU, `placedDigest` of what runs where tensors live. Every runtime must give the same. Plain JavaScript, so
+ * that each can run it as it is.
  */
 
 const { imul } = Math; // edge-runtime looks globals up slowly
 
-/** Numbers from 0 to n - 1, the same everywhere (Marsaglia, "Xorshift RNGs", 2003). */
+/** Words of 32 bits, the same everywhere (Marsaglia, "Xorshift RNGs", 2003), and numbers from 0 to n - 1. */
 function numbers(seed) {
   let x = seed;
-  return (n) => {
+  const word = () => {
     x ^= x << 13;
     x ^= x >>> 17;
     x ^= x << 5;
-    return (x >>> 0) % n;
+    return x >>> 0;
   };
+  return { word, below: (n) => word() % n };
 }
 
-/** FNV-1a over bytes, in two lanes of 32 bits. */
+/** FNV-1a's step over words of 4 bytes, the last padded, in two lanes of 32 bits. */
 function hash() {
   let [a, b] = [0x811c9dc5, 0x01000193];
   return {
     add({ data, shape, dtype }) {
-      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-      for (const byte of bytes) {
-        a = imul(a ^ byte, 0x01000193);
-        b = imul(b ^ byte, 0x85ebca6b);
+      const bytes = new Uint8Array(Math.ceil(data.byteLength / 4) * 4);
+      bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      const words = new Int32Array(bytes.buffer);
+      for (let i = 0; i < words.length; i++) {
+        a = imul(a ^ words[i], 0x01000193);
+        b = imul(b ^ words[i], 0x85ebca6b);
       }
       for (const character of `${dtype}${shape}`) a = imul(a ^ character.charCodeAt(0), 0x01000193);
     },
@@ -36,30 +40,48 @@ const CARRIERS = {
   float32: Float32Array,
   float16: Uint16Array,
   bfloat16: Uint16Array,
-  float64: Float64Array,
   int32: Int32Array,
   uint32: Uint32Array,
   uint8: Uint8Array,
+  float64: Float64Array, // the last, which no GPU holds
 };
+const DTYPES = Object.keys(CARRIERS);
+const GPU_DTYPES = DTYPES.slice(0, -1);
+
+/** Tensors of any bits, of flags, and of numbers whose sums are alike everywhere. */
+function random(lib, { word, below }) {
+  const size = (shape) => shape.reduce((n, length) => n * length, 1);
+  const filled = (data, number) => {
+    for (let i = 0; i < data.length; i++) data[i] = number();
+    return data;
+  };
+  return {
+    bits(shape, dtype) {
+      const [n, Carrier] = [size(shape), CARRIERS[dtype]];
+      const { buffer } = filled(new Uint32Array(Math.ceil((n * Carrier.BYTES_PER_ELEMENT) / 4)), word);
+      return lib.tensor(new Carrier(buffer, 0, n), shape, dtype);
+    },
+    flags: (shape, oneIn) =>
+      lib.tensor(
+        filled(new Uint8Array(size(shape)), () => (below(oneIn) === 0 ? 1 : 0)),
+        shape,
+      ),
+    floats: (shape, divisor) =>
+      lib.tensor(
+        filled(new Float32Array(size(shape)), () => below(1000) / divisor),
+        shape,
+      ),
+  };
+}
 
 /** @param lib The package's exports. @returns {string} 16 hexadecimal digits. */
-export function digest(lib, calls = 1000) {
-  const below = numbers(20260001);
+export function digest(lib, calls = 3000) {
+  const { word, below } = numbers(20260001);
+  const { bits, flags, floats } = random(lib, { word, below });
   const result = hash();
-  const bits = (shape, dtype) => {
-    const count = shape.reduce((n, length) => n * length, 1);
-    const data = new CARRIERS[dtype](count);
-    const bytes = new Uint8Array(data.buffer);
-    for (let i = 0; i < bytes.length; i++) bytes[i] = below(256);
-    return lib.tensor(data, shape, dtype);
-  };
-  const flags = (shape, oneIn) => {
-    const data = Uint8Array.from({ length: shape[0] * shape[1] }, () => (below(oneIn) === 0 ? 1 : 0));
-    return lib.tensor(data, shape);
-  };
 
   for (let call = 0; call < calls; call++) {
-    const seqLength = 1 + below(call % 50 === 0 ? 70000 : call % 7 === 0 ? 3000 : 80);
+    const seqLength = 1 + below(call % 150 === 0 ? 70000 : call % 21 === 0 ? 3000 : 80);
     const reservedLength = 1 + below(seqLength);
     const [batchSize, layers] = [1 + below(3), 1 + below(3)];
     const options = {
@@ -67,8 +89,8 @@ export function digest(lib, calls = 1000) {
       seqLength,
       batchSize,
       layers,
-      seed: (BigInt(below(2 ** 32)) << 32n) | BigInt(below(2 ** 32)),
-      step: below(2 ** 32),
+      seed: (BigInt(word()) << 32n) | BigInt(word()),
+      step: word(),
       batchOffset: below(2 ** 31),
       layerOffset: below(2 ** 31),
     };
@@ -89,7 +111,7 @@ export function digest(lib, calls = 1000) {
 
     const layer = lib.layerOf(indices, layers - 1);
     const batchFirst = below(2) === 0;
-    const dtype = Object.keys(CARRIERS)[below(7)];
+    const dtype = DTYPES[below(DTYPES.length)];
     const channels = 1 + below(40);
     const states = (tokens) => (batchFirst ? [batchSize, tokens, channels] : [tokens, batchSize, channels]);
     const hidden = bits(states(seqLength), dtype);
@@ -101,15 +123,9 @@ export function digest(lib, calls = 1000) {
     const grads = lib.ScatterTokens.backward(hidden, layer, { batchFirst });
     result.add(grads.allActivationsGrad);
     result.add(grads.layerActivationsGrad);
-    const into = lib.tensor(
-      Float32Array.from(hidden.data, () => below(1000) / 7),
-      hidden.shape,
-    );
-    const added = lib.tensor(
-      Float32Array.from(part.data, () => below(1000) / 3),
-      part.shape,
-    );
-    result.add(lib.GatherTokens.backward(added, layer, { batchFirst, seqLength, accumulateInto: into }));
+    const accumulateInto = floats(hidden.shape, 7);
+    const added = floats(part.shape, 3);
+    result.add(lib.GatherTokens.backward(added, layer, { batchFirst, seqLength, accumulateInto }));
 
     const query = below(4) === 0 ? 1 : seqLength;
     const mask = bits([below(2) ? 1 : batchSize, 1 + below(2), query, seqLength], dtype);
@@ -121,6 +137,126 @@ export function digest(lib, calls = 1000) {
       (_, i) => layer.data[reservedLength - 1 - (i % reservedLength)],
     );
     result.add(lib.tokenSort(lib.tensor(unsorted, layer.shape), seqLength));
+  }
+  return result.value();
+}
+
+const MARGIN = 24;
+const SENTINEL = 0x5a;
+
+/** All bytes of a memory in which a tensor lies at `byteOffset`, between bytes that must not change. */
+function surrounded({ data }, byteOffset) {
+  const all = new Uint8Array(Math.ceil((byteOffset + data.byteLength + MARGIN) / 8) * 8).fill(SENTINEL);
+  all.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), byteOffset);
+  return all;
+}
+
+/**
+ * A place for tensors: `put` lays one at an offset of a larger memory, `get` reads that whole memory, or a
+ * tensor that the library made, and `free` ends either. This one is JavaScript's memory.
+ */
+export function inMemory(lib) {
+  const placed = new Set();
+  return {
+    put(t, byteOffset) {
+      const { buffer } = surrounded(t, byteOffset);
+      const on = lib.tensor(new t.data.constructor(buffer, byteOffset, t.data.length), t.shape, t.dtype);
+      placed.add(on);
+      return on;
+    },
+    get(t) {
+      if (!placed.has(t)) return t;
+      const all = new Uint8Array(t.data.buffer);
+      return lib.tensor(all, [all.length]);
+    },
+    free: (t) => placed.delete(t),
+  };
+}
+
+/** The same in buffers of a GPUDevice. */
+export function onDevice(lib, device) {
+  const placed = new Set();
+  const usage = 0x80 | 0x04 | 0x08; // STORAGE, COPY_SRC, COPY_DST
+  return {
+    put(t, byteOffset) {
+      const all = surrounded(t, byteOffset);
+      const buffer = device.createBuffer({ size: all.length, usage });
+      device.queue.writeBuffer(buffer, 0, all);
+      const on = lib.gpuTensor(buffer, t.shape, t.dtype, { device, byteOffset });
+      placed.add(on);
+      return on;
+    },
+    get: (t) => lib.toCPU(placed.has(t) ? lib.gpuTensor(t.buffer, [t.buffer.size], "uint8", { device }) : t),
+    free(t) {
+      if (placed.delete(t)) t.buffer.destroy();
+      else lib.dispose(t);
+    },
+  };
+}
+
+/**
+ * Every operation on tokens and masks, each of `cases` in new shapes: each dtype that GPUs hold, in both
+ * layouts, with results of the library's making and with results laid where the caller says.
+ *
+ * @param place Where the tensors live: {@link inMemory} or {@link onDevice}.
+ * @returns {Promise<string>} 16 hexadecimal digits, the same for every place.
+ */
+export async function placedDigest(lib, place, cases = 72) {
+  const { word, below } = numbers(20260002);
+  const { bits, floats } = random(lib, { word, below });
+  const { GatherTokens, ScatterTokens } = lib;
+  const result = hash();
+
+  for (let n = 0; n < cases; n++) {
+    const dtype = GPU_DTYPES[n % 6];
+    const batchFirst = n % 12 < 6;
+    const given = n % 24 < 12;
+    const [layers, batchSize, seqLength] = [1 + below(3), 1 + below(3), 2 + below(60)];
+    const reservedLength = 1 + below(seqLength);
+    // Odd, and whole lanes of 16 bytes.
+    const channels = below(2) ? 1 + 2 * below(20) : 16 * (1 + below(4));
+    const states = (tokens) => (batchFirst ? [batchSize, tokens, channels] : [tokens, batchSize, channels]);
+    const [all, part] = [bits(states(seqLength), dtype), bits(states(reservedLength), dtype)];
+
+    const made = [];
+    const put = (t, byteOffset) => {
+      made.push(place.put(t, byteOffset));
+      return made.at(-1);
+    };
+    const read = (t) => put(t, t.data.BYTES_PER_ELEMENT * below(9));
+    const written = (t) => put(t, 4 * below(70));
+    const out = (shape) => (given ? written(bits(shape, dtype)) : undefined);
+
+    const sampled = lib.bertSampleTokens({ reservedLength, seqLength, batchSize, layers, seed: n });
+    const indices = below(3) ? read(sampled.sampledIndices) : sampled.sampledIndices;
+    const layer = lib.layerOf(indices, layers - 1);
+    const [here, there] = [read(all), read(part)];
+    const layout = { batchFirst };
+    const results = [
+      GatherTokens.forward(here, layer, { ...layout, out: out(part.shape) }),
+      GatherTokens.backward(there, layer, { ...layout, seqLength, out: out(all.shape) }),
+      ScatterTokens.forward(here, there, layer, { ...layout, out: out(all.shape) }),
+      ScatterTokens.forward(written(all), there, layer, { ...layout, inPlace: true }),
+    ];
+    const grads = { allActivationsGrad: out(all.shape), layerActivationsGrad: out(part.shape) };
+    results.push(...Object.values(ScatterTokens.backward(here, layer, { ...layout, out: grads })));
+    results.push(...Object.values(ScatterTokens.backward(written(all), layer, { ...layout, inPlace: true })));
+    const accumulateInto = written(floats(all.shape, 7));
+    const added = read(floats(part.shape, 3));
+    results.push(GatherTokens.backward(added, layer, { ...layout, seqLength, accumulateInto }));
+
+    const [heads, query] = [1 + below(2), below(4) ? seqLength : 1];
+    const mask = read(bits([below(2) ? 1 : batchSize, heads, query, seqLength], dtype));
+    const [maskBatch, kept] = [mask.shape[0], query === 1 ? 1 : reservedLength];
+    const perLayer = [batchSize, heads, kept, reservedLength];
+    results.push(
+      lib.maskGather(mask, indices, { out: out([layers, ...perLayer]) }),
+      lib.maskGather(mask, layer, { out: out(perLayer) }),
+      lib.maskSlice(mask, reservedLength, { out: out([maskBatch, heads, kept, reservedLength]) }),
+    );
+
+    for (const t of await Promise.all(results.map(place.get))) result.add(t);
+    for (const t of new Set([...made, ...results])) place.free(t);
   }
   return result.value();
 }

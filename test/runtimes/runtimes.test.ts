@@ -1,37 +1,128 @@
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
-import { build } from "esbuild";
+import { join, resolve } from "node:path";
+import * as esbuild from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { swiftShaderFolder } from "../../scripts/swiftshader.js";
 import { useCPUBackend } from "../../src/backends/cpu.ts";
 import * as lib from "../../src/index.ts";
+import { whyNoDawn } from "../gpu/dawn.ts";
 import { type Project, packedProject } from "../suites/packed.ts";
-import { digest } from "./digest.js";
+import { digest, inMemory, placedDigest } from "./digest.js";
 import { folder, installed, installRuntimes } from "./install.js";
+import { EXPECTED, openRecord } from "./record.ts";
 
-/** What digest.js gave on the plain reference. Only another sampling rule, or other calls, may change it. */
-const EXPECTED = readFileSync(join(folder, "digest.txt"), "utf8").trim();
+/** What runtimes run: each prints what it saw. The second may be given a WebGPU to import. */
+const SCRIPTS = {
+  "cpu.js": `import * as lib from "random-ltd";
+import { onCPU } from "./answer.js";
+console.log(JSON.stringify(onCPU(lib)));
+`,
+  "webgpu.js": `import * as lib from "random-ltd";
+import { onWebGPU } from "./answer.js";
+const [, , dawn] = process.argv;
+// Held: Dawn crashes where its instance is collected before its devices.
+if (dawn) globalThis.gpu = (await import(/* @vite-ignore */ dawn)).create([]);
+console.log(JSON.stringify(await onWebGPU(lib, globalThis.gpu)));
+process.exit();
+`,
+};
 
-const PRINT = `import * as lib from "random-ltd";
-import { digest } from "./digest.js";
-console.log(lib.cpuBackend() + " " + digest(lib));
+/** Both at once, where no script can be run. */
+const BOTH = `import * as lib from "random-ltd";
+import { onCPU, onWebGPU } from "./answer.js";
+const both = async () => ({ ...onCPU(lib), ...(await onWebGPU(lib)) });
 `;
+
+const json = (path: string) => JSON.parse(readFileSync(path, "utf8"));
+const load = createRequire(join(folder, "package.json"));
+
+/** The version of what doesn't report its own. */
+const packaged = (name: string): string => json(installed(`${name}/package.json`)).version;
+
+/** npm's `webgpu`, for runtimes without a WebGPU of their own. */
+const dawn = {
+  path: resolve("node_modules/webgpu/index.js"),
+  version: json("package.json").devDependencies.webgpu.replace(/\.\d+$/, ""),
+};
+
+/** A runtime that is started as a process. */
+interface Started {
+  readonly name: string;
+  readonly command: () => string[];
+  /** The folder of its scripts in the project. */
+  readonly scripts?: string;
+  readonly ownWebGPU?: true;
+  /** The version that counts, if not what the runtime itself reports. */
+  readonly version?: () => string | undefined;
+  readonly whyNot?: string;
+}
+
+const thisNode = () => [process.execPath];
+const bin = (...paths: string[]) => [installed(...paths)];
+const [major] = process.versions.node.split(".");
+const linux = process.platform === "linux" && process.arch === "x64";
+
+/** The oldest Node that the library is for: its row is of the Node that runs the tests, where that is one. */
+const FLOOR = "Node 20";
+
+const STARTED: readonly Started[] = [
+  // Its patch differs from machine to machine, so it has no version in the record.
+  { name: `Node ${major}`, command: thisNode, version: () => undefined },
+  ...(FLOOR === `Node ${major}`
+    ? []
+    : [{ name: FLOOR, command: thisNode, whyNot: "another runs the tests" }]),
+  ...["22", "24", "26"].map((pinned) => ({
+    name: `Node ${pinned}`,
+    command: () => bin(`node${pinned}/bin/node`),
+    whyNot: linux ? undefined : "Linux on x64 only",
+  })),
+  // No permission beyond reading what it runs.
+  { name: "Deno", command: () => [...bin(".bin/deno"), "run", "--node-modules-dir=manual"], ownWebGPU: true },
+  { name: "Bun", command: () => bin("@oven/bun-linux-x64/bin/bun", ".bin/bun") },
+  {
+    name: "Node, bundled by esbuild",
+    command: thisNode,
+    scripts: "esbuild/",
+    version: () => esbuild.version,
+  },
+  {
+    name: "Node, bundled by Vite",
+    command: thisNode,
+    scripts: "vite/",
+    version: () => packaged("vite"),
+  },
+];
+
+const record = openRecord("runtimes", [
+  ...new Set([FLOOR, ...STARTED.slice(1).map(({ name }) => name), "workerd", "edge-runtime"]),
+]);
 
 /** One answer everywhere, from the packed tarball. */
 describe("the same bits", () => {
   let project: Project;
-  const load = (name: string) => createRequire(join(folder, "package.json"))(name);
-  beforeAll(() => {
+  beforeAll(async () => {
     installRuntimes();
     project = packedProject();
-    copyFileSync(join(folder, "digest.js"), join(project.folder, "digest.js"));
-    writeFileSync(join(project.folder, "print.js"), PRINT);
+    for (const file of ["digest.js", "answer.js"]) {
+      copyFileSync(join(folder, file), join(project.folder, file));
+    }
+    for (const [file, text] of Object.entries(SCRIPTS)) writeFileSync(join(project.folder, file), text);
+    const entryPoints = Object.keys(SCRIPTS).map((file) => join(project.folder, file));
+    const outdir = join(project.folder, "esbuild");
+    await esbuild.build({ entryPoints, bundle: true, minify: true, format: "esm", outdir, target: "es2022" });
+    const vite = await import(installed("vite/dist/node/index.js"));
+    await vite.build({
+      root: project.folder,
+      logLevel: "error",
+      build: { lib: { entry: Object.keys(SCRIPTS), formats: ["es"] }, outDir: "vite" },
+    });
   }, 300_000);
   afterAll(() => project?.remove());
 
-  /** print.js and all it imports as one script, the .wasm left to the caller. */
+  /** A script and all it imports as one, the .wasm left to the caller. */
   async function bundle(condition: string, contents: string, format: "esm" | "iife"): Promise<string> {
-    const { outputFiles } = await build({
+    const { outputFiles } = await esbuild.build({
       stdin: { contents, resolveDir: project.folder },
       bundle: true,
       write: false,
@@ -54,40 +145,43 @@ describe("the same bits", () => {
     return outputFiles[0].text;
   }
 
-  it("on the plain reference", () => {
+  it("on the plain reference", async () => {
     useCPUBackend("reference");
     try {
-      expect(digest(lib)).toBe(EXPECTED);
+      expect({ cpu: digest(lib), webgpu: await placedDigest(lib, inMemory(lib)) }).toEqual(EXPECTED);
     } finally {
       useCPUBackend(undefined);
     }
   });
 
-  it("in the Node that runs the tests", () => {
-    expect(project.run(process.execPath, "print.js").trim()).toBe(`wasm ${EXPECTED}`);
-  });
+  for (const { name, command, scripts = "", ownWebGPU, version, whyNot = "" } of STARTED) {
+    /** What a process prints, with the version that counts. */
+    const seen = (file: string, ...args: string[]) => {
+      const { version: own, ...half } = JSON.parse(project.run(file, ...args));
+      const counts = version ? version() : own;
+      return counts === undefined ? half : { ...half, version: counts };
+    };
 
-  it.skipIf(process.platform !== "linux" || process.arch !== "x64")("in Node 26 (Linux x64 only)", () => {
-    expect(project.run(installed("node26/bin/node"), "print.js").trim()).toBe(`wasm ${EXPECTED}`);
-  });
+    it.skipIf(whyNot)(`in ${name}, on the CPU ${whyNot}`, () => {
+      const [file, ...args] = command();
+      record.hold(name, seen(file, ...args, `${scripts}cpu.js`));
+    });
 
-  it("in Deno", () => {
-    // No permission beyond reading what it runs.
-    const printed = project.run(installed(".bin/deno"), "run", "--node-modules-dir=manual", "print.js");
-    expect(printed.trim()).toBe(`wasm ${EXPECTED}`);
-  });
-
-  it("in Bun", () => {
-    const bun = installed("@oven/bun-linux-x64/bin/bun", ".bin/bun");
-    expect(project.run(bun, "print.js").trim()).toBe(`wasm ${EXPECTED}`);
-  });
+    const noGPU = whyNot || whyNoDawn();
+    it.skipIf(noGPU)(`in ${name}, on GPU tensors ${noGPU ?? ""}`, () => {
+      const lies = swiftShaderFolder();
+      const variables = [`LD_LIBRARY_PATH=${lies}`, `VK_ICD_FILENAMES=${lies}/vk_swiftshader_icd.json`];
+      const script = [`${scripts}webgpu.js`, ...(ownWebGPU ? [] : [dawn.path])];
+      const half = seen("env", ...variables, ...command(), ...script);
+      const from = ownWebGPU ? "its own" : `npm's \`webgpu\` ${dawn.version}`;
+      record.hold(name, { ...half, webgpu: { from, ...half.webgpu } });
+    });
+  }
 
   it("in workerd, from a static import", async () => {
     const worker = await bundle(
       "workerd",
-      `import * as lib from "random-ltd";
-       import { digest } from "./digest.js";
-       export default { fetch: () => new Response(lib.cpuBackend() + " " + digest(lib)) };`,
+      `${BOTH}export default { fetch: async () => Response.json(await both()) };`,
       "esm",
     );
     const { Miniflare } = load("miniflare");
@@ -103,19 +197,15 @@ describe("the same bits", () => {
       ],
     });
     try {
-      const response = await miniflare.dispatchFetch("http://localhost/");
-      expect(await response.text()).toBe(`wasm ${EXPECTED}`);
+      const seen = await (await miniflare.dispatchFetch("http://localhost/")).json();
+      record.hold("workerd", { ...seen, version: packaged("workerd") });
     } finally {
       await miniflare.dispose();
     }
   });
 
   it("in edge-runtime with code generation off", async () => {
-    const script = await bundle(
-      "edge-light",
-      `${PRINT.replace("console.log", "globalThis.printed = ")}`,
-      "iife",
-    );
+    const script = await bundle("edge-light", `${BOTH}globalThis.seen = both();`, "iife");
     const { EdgeRuntime } = load("edge-runtime");
     const wasm = readFileSync(join(project.folder, "node_modules/random-ltd/dist/core.wasm"));
     const runtime = new EdgeRuntime({
@@ -124,34 +214,15 @@ describe("the same bits", () => {
         Object.assign(context, { givenWasm: new WebAssembly.Module(wasm) }),
     });
     runtime.evaluate(script);
-    expect(runtime.context.printed).toBe(`wasm ${EXPECTED}`);
+    record.hold("edge-runtime", { ...(await runtime.context.seen), version: packaged("edge-runtime") });
   });
+
+  it("each of them with its row in the record", () => record.holdNames());
 
   it("with types that every kind of resolution finds", () => {
     const tarball = readdirSync(project.folder).find((name) => name.endsWith(".tgz"))!;
     // Throws where the tool exits with a failure.
     const report = project.run(installed(".bin/attw"), "--profile", "esm-only", tarball);
     expect(report).toContain("random-ltd/core.wasm");
-  });
-
-  it("in an esbuild bundle", async () => {
-    await build({
-      entryPoints: [join(project.folder, "print.js")],
-      bundle: true,
-      minify: true,
-      format: "esm",
-      outfile: join(project.folder, "bundled.mjs"),
-    });
-    expect(project.run(process.execPath, "bundled.mjs").trim()).toBe(`wasm ${EXPECTED}`);
-  });
-
-  it("in a Vite build", async () => {
-    const vite = await import(installed("vite/dist/node/index.js"));
-    await vite.build({
-      root: project.folder,
-      logLevel: "error",
-      build: { lib: { entry: "print.js", formats: ["es"], fileName: "built" }, outDir: "vite-out" },
-    });
-    expect(project.run(process.execPath, "vite-out/built.js").trim()).toBe(`wasm ${EXPECTED}`);
   });
 });

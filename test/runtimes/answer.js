@@ -1,0 +1,27 @@
+/** What a runtime tells of itself and of the library in it: the halves of a row of the README's table. */
+import { digest, onDevice, placedDigest } from "./digest.js";
+
+/** As the runtime itself reports it, where it does. Deno and Bun have Node's `process` too. */
+function version() {
+  const { Deno, Bun, process, navigator } = globalThis;
+  const [, chromium] = /Chrome\/([\d.]+)/.exec(navigator?.userAgent) ?? [];
+  return Deno?.version.deno ?? Bun?.version ?? process?.versions?.node ?? chromium;
+}
+
+/** @param lib The package's exports. */
+export function onCPU(lib) {
+  return { version: version(), cpu: { backend: lib.cpuBackend(), digest: digest(lib) } };
+}
+
+/** @param gpu Where the runtime has none of its own: what npm's `webgpu` made. */
+export async function onWebGPU(lib, gpu = globalThis.navigator?.gpu) {
+  if (!gpu) return { version: version(), webgpu: { none: "no `navigator.gpu`" } };
+  const device = await lib.requestGPUDevice({ gpu });
+  device.pushErrorScope("validation");
+  const bits = await placedDigest(lib, onDevice(lib, device));
+  const error = await device.popErrorScope();
+  if (error) throw new Error(error.message);
+  const { architecture, description } = device.adapterInfo;
+  device.destroy();
+  return { version: version(), webgpu: { adapter: architecture || description, digest: bits } };
+}

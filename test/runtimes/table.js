@@ -1,0 +1,24 @@
+// The README's table of what runs where, from the record of the matrix.
+import { readFileSync } from "node:fs";
+
+const BACKENDS = { wasm: "WebAssembly", reference: "the plain reference" };
+
+function cells([name, { version, cpu, webgpu }]) {
+  return [
+    version === undefined ? name : `${name} (${version})`,
+    `${BACKENDS[cpu.backend]}: \`${cpu.digest}\``,
+    webgpu.none ?? `${webgpu.from}, over ${webgpu.adapter}: \`${webgpu.digest}\``,
+  ];
+}
+
+/** The README with the table between its markers written anew. */
+export function withTable(readme) {
+  const record = ["runtimes", "chromium"].flatMap((file) =>
+    Object.entries(JSON.parse(readFileSync(new URL(`results/${file}.json`, import.meta.url), "utf8"))),
+  );
+  const rows = [["", "on the CPU", "WebGPU"], ["---", "---", "---"], ...record.map(cells)];
+  const table = rows.map((row) => `| ${row.join(" | ")} |\n`).join("");
+  const marked = /(<!-- npm run table -->\n)[\s\S]*(<!-- \/npm run table -->)/;
+  if (!marked.test(readme)) throw new Error("README.md has no place for the table");
+  return readme.replace(marked, (_, start, end) => start + table + end);
+}
