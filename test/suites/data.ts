@@ -145,7 +145,7 @@ export function expectBytes(actual: Uint8Array, expected: Uint8Array, what: stri
 }
 
 /** Expects that nothing was written beside a guarded tensor. */
-export function expectGuards(t: CPUTensor, what: string): void {
+function expectGuards(t: CPUTensor, what: string): void {
   const all = new Uint8Array(t.data.buffer);
   const start = t.data.byteOffset;
   const end = start + t.data.byteLength;

@@ -5,7 +5,7 @@ import type { SampleOptions } from "../../src/index.ts";
 const M32 = 0xffffffffn;
 
 /** Philox4x32-10 in big integers, from the paper's definition: each round multiplies, swaps and adds the key. */
-export function plainPhilox(counter: readonly bigint[], key: readonly bigint[]): bigint[] {
+function plainPhilox(counter: readonly bigint[], key: readonly bigint[]): bigint[] {
   let [c0, c1, c2, c3] = counter;
   let [k0, k1] = key;
   for (let round = 0; round < 10; round++) {

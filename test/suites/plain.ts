@@ -73,7 +73,7 @@ export function plainAccumulate<A extends Float32Array | Float64Array>(
 }
 
 /** A mask `[Bm,H,Q,S]`, Bm being 1 or B and Q 1 or S. */
-export interface MaskSizes {
+interface MaskSizes {
   readonly maskBatch: number;
   readonly heads: number;
   readonly query: number;

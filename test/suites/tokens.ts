@@ -34,7 +34,7 @@ import {
 } from "./plain.ts";
 
 /** One shape, its contents following from `seed`. */
-export interface TokenCase {
+interface TokenCase {
   readonly dtype: DType;
   readonly batch: number;
   readonly seq: number;
@@ -49,7 +49,7 @@ export interface TokenCase {
 }
 
 /** Random cases of one dtype: small shapes, which have the most edges for their size. */
-export function tokenCases(dtype: DType): fc.Arbitrary<TokenCase> {
+function tokenCases(dtype: DType): fc.Arbitrary<TokenCase> {
   const one = { minLength: 0, maxLength: 3 };
   return fc
     .record({
