@@ -37,7 +37,9 @@ struct Params {
   src_first: u32, // the window of the mask, likewise
   src_rows: u32,
   src_shift: u32,
-  idx_shift: u32, // where idx begins, words
+  lb_first: u32, // the window of idx: its first [K], how many, and where they begin in the binding, words
+  lb_count: u32,
+  idx_shift: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -65,20 +67,20 @@ fn place_of(lane: u32, group: vec3u, groups: vec3u) -> Place {
 // A row of dst.
 struct Row {
   columns: u32, // where the positions of its columns begin in idx
-  source: u32, // its row in the window of the mask; too large where that is elsewhere, or nowhere
+  source: u32, // its row in the window of the mask; too large where that or its idx is elsewhere, or nowhere
 }
 
 fn row_of(number: u32) -> Row {
   let lbh = number / p.out_query;
   let lb = lbh / p.heads;
-  let columns = p.idx_shift + lb * p.kept;
+  let columns = p.idx_shift + (lb - p.lb_first) * p.kept;
   var i = 0u;
   if (p.query != 1u) {
     i = idx[columns + number - lbh * p.out_query];
   }
   let b = select(lb % p.batch, 0u, p.mask_batch == 1u);
   let source = (b * p.heads + lbh - lb * p.heads) * p.query + i - p.src_first;
-  return Row(columns, select(0xffffffffu, source, i < p.query));
+  return Row(columns, select(0xffffffffu, source, i < p.query && lb - p.lb_first < p.lb_count));
 }
 
 fn store(word: u32, bits: u32, mask: u32) {

@@ -23,7 +23,9 @@ struct Params {
   src_rows: u32,
   src_shift: u32,
   base_shift: u32, // where the window of base begins, bytes
-  idx_shift: u32, // where idx begins, words
+  idx_first: u32, // the window of idx: its first index, how many, and where they begin in the binding, words
+  idx_count: u32,
+  idx_shift: u32,
   keep: u32, // 1: rows that idx does not name are written too, once among the windows of src
 }
 
@@ -34,12 +36,14 @@ struct Params {
 @group(0) @binding(4) var<storage, read> map: array<u32>;
 @group(0) @binding(5) var<storage, read> base: array<u32>;
 
-// The row among all that a retained row lies at; 2^32 - 1 where its index is out of range.
+// The row among all that a retained row lies at; 2^32 - 1 where its index is out of range, or not in the window.
 fn row_among_all(retained: u32) -> u32 {
   let outer = retained / p.inner;
   let rest = retained - outer * p.inner;
-  let s = idx[p.idx_shift + outer * p.idx_outer + rest * p.idx_rest];
-  return select(0xffffffffu, outer * p.all_outer + rest * p.all_rest + s * p.all_step, s < p.seq);
+  let i = outer * p.idx_outer + rest * p.idx_rest - p.idx_first;
+  let s = idx[p.idx_shift + i];
+  let row = outer * p.all_outer + rest * p.all_rest + s * p.all_step;
+  return select(0xffffffffu, row, s < p.seq && i < p.idx_count);
 }
 
 // A lane's row among those of the dispatch, and its first word there and the step to the next one.

@@ -274,6 +274,31 @@ describeOnDawn("tensors beyond a binding", take, () => {
     for (const t of [x, y, indices, gathered]) dispose(t);
   });
 
+  test.each(["float32", "uint8"] as const)("indices of %s rows in several bindings", async (dtype) => {
+    stateOf(device).bindingLimit = 2048; // 512 indices of 4 bytes
+    const base = { dtype, readOffset: 3, writeOffset: 4 };
+    for (const batchFirst of [true, false]) {
+      // 800 indices: within a row of the batch, and over its rows. An even seed has them uploaded, an odd one on the GPU.
+      for (const seed of [2, 3]) {
+        await checkTokens(device, { ...base, batch: 1, seq: 1000, kept: 800, channels: 3, batchFirst, seed });
+        await checkTokens(device, { ...base, batch: 40, seq: 31, kept: 20, channels: 8, batchFirst, seed });
+      }
+      // Both sides of what a window takes of a binding, and of a whole one.
+      for (const kept of [383, 384, 385, 511, 512, 513]) {
+        await checkTokens(device, { ...base, batch: 1, seq: 600, kept, channels: 3, batchFirst, seed: kept });
+      }
+    }
+    // [L,B,K]: 900 indices, or 840 where 4 elements make a lane's.
+    for (const [kept, padding, writeOffset] of [
+      [30, true, 4],
+      [30, false, 4],
+      [28, false, 0],
+    ] as const) {
+      const sizes = { layers: 3, batch: 10, heads: 2, maskBatch: 1, seq: 40, kept, padding, channels: 1 };
+      await checkMasks(device, { ...base, ...sizes, writeOffset, batchFirst: true, seed: 1 });
+    }
+  });
+
   test("more rows than a dispatch dimension has workgroups", async () => {
     stateOf(device).bindingLimit = device.limits.maxStorageBufferBindingSize;
     const base = { batch: 3, batchFirst: true, readOffset: 0, writeOffset: 0 };

@@ -7,7 +7,7 @@ import { rowParams } from "./params.ts";
 import { pipelineOf } from "./pipelines.ts";
 import { parameters, scratch, trim, upload } from "./pool.ts";
 import { checkNotLost, type DeviceState, stateOf } from "./state.ts";
-import { spread } from "./windows.ts";
+import { rowWindows, spread } from "./windows.ts";
 
 /** Lanes of a workgroup, as the shaders have it. */
 const LANES = 256;
@@ -24,6 +24,13 @@ export interface Dispatch {
   readonly params: (shift: (name: BufferName) => number) => readonly number[];
   /** Workgroups along x, y and z, given the same. */
   readonly groups: (shift: (name: BufferName) => number) => readonly [number, number, number];
+}
+
+/** Some of the indices of a call: which, and as an operand. */
+export interface IndexWindow {
+  readonly first: number;
+  readonly count: number;
+  readonly operand: Operand;
 }
 
 /** A call under way. */
@@ -51,10 +58,10 @@ export class Call {
     this.budget = Math.floor(this.state.bindingLimit / (shared ? 4 : 1));
   }
 
-  /** The indices of this call as an operand, whole: uploaded for it where they are the CPU's. */
+  /** The indices of this call, whole: uploaded for it where they are the CPU's. */
   indices(name: string, indices: Tensor, written: GPUTensor): Operand {
     const bytes = 4 * elementCount(indices.shape);
-    const most = Math.floor(this.state.bindingLimit / 256) * 256 - 256;
+    const most = this.state.device.limits.maxBufferSize;
     if (bytes > most)
       wrongValue(name, `at most ${most} bytes of indices on this device`, indices, `${bytes} bytes`);
     if (isGPUTensor(indices)) {
@@ -73,6 +80,17 @@ export class Call {
     );
     if (passing) this.passing.push(buffer);
     return { name: "idx", buffer, start: byteOffset, end: byteOffset + bytes };
+  }
+
+  /** Indices cut into what a binding holds, `together` of them in one piece. */
+  indexWindows(idx: Operand, together = 1): IndexWindow[] {
+    const bytes = 4 * together;
+    return rowWindows((idx.end - idx.start) / bytes, bytes, this.state.bindingLimit).map(
+      ({ first, rows }) => {
+        const start = idx.start + first * bytes;
+        return { first, count: rows, operand: { ...idx, start, end: start + rows * bytes } };
+      },
+    );
   }
 
   /**

@@ -22,7 +22,10 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
     const { layers, batch, heads, query, seq, kept, maskBatch, elementBytes } = g;
     const outQuery = query === 1 ? 1 : kept;
     const [outRow, maskRow] = [kept * elementBytes, seq * elementBytes];
-    call.checkRows(Math.max(layers * batch * heads * outQuery, maskBatch * heads * query), maskRow);
+    call.checkRows(
+      Math.max(layers * batch * heads * outQuery, maskBatch * heads * query),
+      Math.max(maskRow, 4 * kept),
+    );
     const idx = call.indices("sortedIndices", indices, out);
     const even = outRow % 4 === 0;
     // Where they share a buffer, one may come to lie within the other's binding, whose elements have one type.
@@ -31,42 +34,46 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
     const lanes = outRow / (quads ? 16 : 4);
     for (const dst of rowWindows(layers * batch * heads * outQuery, outRow, call.budget)) {
       for (const src of rowWindows(maskBatch * heads * query, maskRow, call.budget)) {
-        call.dispatch({
-          kernel: quads ? "maskQuads" : elementBytes === 4 ? "maskWords" : even ? "maskParts" : "maskOdd",
-          variant: { unitBytes: 4, elementBytes },
-          operands: [
-            { name: "dst", buffer: out.buffer, ...windowBytes(out.byteOffset, outRow, dst, whole(outRow)) },
-            {
-              name: "src",
-              buffer: mask.buffer,
-              ...windowBytes(mask.byteOffset, maskRow, src, whole(maskRow)),
-            },
-            idx,
-          ],
-          params: (shift) => [
-            dst.rows,
-            Math.floor(lanes),
-            even ? call.tile(lanes, dst.rows) : 0,
-            seq,
-            kept,
-            query,
-            outQuery,
-            heads,
-            batch,
-            maskBatch,
-            dst.first,
-            dst.rows,
-            shift("dst"),
-            src.first,
-            src.rows,
-            shift("src"),
-            shift("idx") / 4,
-          ],
-          groups: (shift) =>
-            even
-              ? call.rowGroups(dst.rows, lanes)
-              : call.flatGroups(Math.ceil(((shift("dst") % 4) + dst.rows * outRow) / 4)),
-        });
+        for (const at of call.indexWindows(idx, kept)) {
+          call.dispatch({
+            kernel: quads ? "maskQuads" : elementBytes === 4 ? "maskWords" : even ? "maskParts" : "maskOdd",
+            variant: { unitBytes: 4, elementBytes },
+            operands: [
+              { name: "dst", buffer: out.buffer, ...windowBytes(out.byteOffset, outRow, dst, whole(outRow)) },
+              {
+                name: "src",
+                buffer: mask.buffer,
+                ...windowBytes(mask.byteOffset, maskRow, src, whole(maskRow)),
+              },
+              at.operand,
+            ],
+            params: (shift) => [
+              dst.rows,
+              Math.floor(lanes),
+              even ? call.tile(lanes, dst.rows) : 0,
+              seq,
+              kept,
+              query,
+              outQuery,
+              heads,
+              batch,
+              maskBatch,
+              dst.first,
+              dst.rows,
+              shift("dst"),
+              src.first,
+              src.rows,
+              shift("src"),
+              at.first,
+              at.count,
+              shift("idx") / 4,
+            ],
+            groups: (shift) =>
+              even
+                ? call.rowGroups(dst.rows, lanes)
+                : call.flatGroups(Math.ceil(((shift("dst") % 4) + dst.rows * outRow) / 4)),
+          });
+        }
       }
     }
     call.end();

@@ -18,6 +18,8 @@ const ROWS = [
   "srcRows",
   "srcShift",
   "baseShift",
+  "idxFirst",
+  "idxCount",
   "idxShift",
   "keep",
 ] as const;

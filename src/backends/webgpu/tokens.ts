@@ -2,7 +2,7 @@
 import type { GPUTensor, Tensor } from "../../tensor.ts";
 import type { RowGeometry, TokenOperations } from "../backend.ts";
 import type { Operand } from "./bindings.ts";
-import { Call } from "./call.ts";
+import { Call, type IndexWindow } from "./call.ts";
 import type { BufferName, KernelName } from "./kernels.ts";
 import { rowParams } from "./params.ts";
 import { type Columns, columnCuts, rowWindows, type Window, windowBytes } from "./windows.ts";
@@ -25,8 +25,10 @@ interface Part {
   readonly rows: number;
   readonly dst: Window;
   readonly src: Window;
-  readonly keep: boolean;
   readonly columns: Columns;
+  /** Where the kernel reads indices. */
+  readonly at?: IndexWindow;
+  readonly keep?: boolean;
 }
 
 /** The words of Params. `unit` is 1 where rows are counted in bytes. */
@@ -35,7 +37,7 @@ function tokenParams(
   g: RowGeometry,
   unit: number,
   lanes: number,
-  { rows, dst, src, keep, columns }: Part,
+  { rows, dst, src, columns, at, keep = false }: Part,
   shift: (name: BufferName) => number,
 ): number[] {
   const { batch, seq, kept, batchFirst } = g;
@@ -55,6 +57,8 @@ function tokenParams(
     srcRows: src.rows,
     srcShift: shift("src") / unit,
     baseShift: shift("base") / unit,
+    idxFirst: at?.first,
+    idxCount: at?.count,
     idxShift: shift("idx") / 4,
     keep: Number(keep),
   });
@@ -87,16 +91,18 @@ function sourceWindows(call: Call, rows: number, rowBytes: number, columns: Colu
 function invert(call: Call, idx: Operand, g: RowGeometry, dst: Window): Operand {
   const buffer = call.zeroed("map", dst.rows * 4);
   const rows = g.batch * g.kept;
-  call.dispatch({
-    kernel: "invert",
-    variant: { unitBytes: 4 },
-    operands: [idx, { name: "dst", buffer, start: 0, end: dst.rows * 4 }],
-    params: (shift) => {
-      const part = { rows, dst, src: { first: 0, rows }, keep: false, columns: { start: 0, bytes: 4 } };
-      return tokenParams(call, g, 4, 1, part, shift);
-    },
-    groups: () => call.flatGroups(rows),
-  });
+  for (const at of call.indexWindows(idx)) {
+    call.dispatch({
+      kernel: "invert",
+      variant: { unitBytes: 4 },
+      operands: [at.operand, { name: "dst", buffer, start: 0, end: dst.rows * 4 }],
+      params: (shift) => {
+        const part = { rows, dst, src: { first: 0, rows }, columns: { start: 0, bytes: 4 }, at };
+        return tokenParams(call, g, 4, 1, part, shift);
+      },
+      groups: () => call.flatGroups(rows),
+    });
+  }
   return { name: "map", buffer, start: 0, end: dst.rows * 4 };
 }
 
@@ -125,19 +131,20 @@ function inPlace(
       // Where words are shared, the row that owns one may lie in another window, so each goes over all rows.
       const rows = unit === 0 ? retained : src.rows;
       const lanes = unit === 0 ? wordsAcross(columns.bytes) : columns.bytes / unit;
-      call.dispatch({
-        kernel: name,
-        variant: { unitBytes: unit || 4 },
-        operands: [
-          operand("dst", into, g, dst, columns),
-          idx,
-          ...map,
-          ...(part ? [operand("src", part, g, src, columns)] : []),
-        ],
-        params: (shift) =>
-          tokenParams(call, g, unit || 1, lanes, { rows, dst, src, keep: false, columns }, shift),
-        groups: () => call.rowGroups(rows, lanes),
-      });
+      for (const at of call.indexWindows(idx)) {
+        call.dispatch({
+          kernel: name,
+          variant: { unitBytes: unit || 4 },
+          operands: [
+            operand("dst", into, g, dst, columns),
+            at.operand,
+            ...map,
+            ...(part ? [operand("src", part, g, src, columns)] : []),
+          ],
+          params: (shift) => tokenParams(call, g, unit || 1, lanes, { rows, dst, src, columns, at }, shift),
+          groups: () => call.rowGroups(rows, lanes),
+        });
+      }
     }
   });
   call.end();
@@ -177,7 +184,7 @@ function rebuild(
           ...(part ? [operand("src", part, g, src, columns)] : []),
         ],
         params: (shift) =>
-          tokenParams(call, g, unit || 1, lanes, { rows: dst.rows, dst, src, keep, columns }, shift),
+          tokenParams(call, g, unit || 1, lanes, { rows: dst.rows, dst, src, columns, keep }, shift),
         groups: (shift) =>
           unit === 0 ? wordGroups(call, shift("dst"), dst, columns) : call.rowGroups(dst.rows, lanes),
       });
@@ -205,15 +212,17 @@ export const webgpuTokens: TokenOperations<GPUTensor> = {
     eachWindow(call, g.batch * g.kept, g.rowBytes, undefined, (dst, columns) => {
       const lanes = unit === 0 ? 1 : columns.bytes / unit;
       for (const src of sourceWindows(call, g.batch * g.seq, g.rowBytes, columns)) {
-        call.dispatch({
-          kernel: unit === 0 ? "gatherBytes" : "gather",
-          variant: { unitBytes: unit || 4 },
-          operands: [operand("dst", out, g, dst, columns), operand("src", x, g, src, columns), idx],
-          params: (shift) =>
-            tokenParams(call, g, unit || 1, lanes, { rows: dst.rows, dst, src, keep: false, columns }, shift),
-          groups: (shift) =>
-            unit === 0 ? wordGroups(call, shift("dst"), dst, columns) : call.rowGroups(dst.rows, lanes),
-        });
+        for (const at of call.indexWindows(idx)) {
+          call.dispatch({
+            kernel: unit === 0 ? "gatherBytes" : "gather",
+            variant: { unitBytes: unit || 4 },
+            operands: [operand("dst", out, g, dst, columns), operand("src", x, g, src, columns), at.operand],
+            params: (shift) =>
+              tokenParams(call, g, unit || 1, lanes, { rows: dst.rows, dst, src, columns, at }, shift),
+            groups: (shift) =>
+              unit === 0 ? wordGroups(call, shift("dst"), dst, columns) : call.rowGroups(dst.rows, lanes),
+          });
+        }
       }
     });
     call.end();
