@@ -1,7 +1,7 @@
-// Builds everything that is generated: the WASM core, its embedded bytes, the shaders as strings, the bundle and the
-// type declarations.
+// Builds everything that is generated: the WASM, its embedded bytes, the shaders as strings, the bundle and the type
+// declarations.
 //   node scripts/build.js          all of it
-//   node scripts/build.js --core   the core and the shaders alone, which is what the tests need
+//   node scripts/build.js --core   the WASM and the shaders alone, which is what the tests need
 import { spawnSync } from "node:child_process";
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -10,14 +10,31 @@ import { build } from "esbuild";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
-const { error, stderr } = await asc.main(["--config", "asconfig.json", "--target", "release"]);
-process.stderr.write(stderr.toString()); // warnings too
-if (error) process.exit(1);
-const bytes = readFileSync("build/core.wasm");
+/** Compiles a target of an AssemblyScript configuration; gives its bytes. */
+async function compiled(config, target, file) {
+  const { error, stderr } = await asc.main(["--config", config, "--target", target]);
+  process.stderr.write(stderr.toString()); // warnings too
+  if (error) process.exit(1);
+  return readFileSync(file);
+}
+
+/** A constant of hexadecimal, as TypeScript. */
+function constant(name, what, bytes) {
+  const hex = bytes.toString("hex");
+  return (
+    `/** ${what}, ${bytes.length} bytes, in hexadecimal. Made by scripts/build.js from assembly/. */\n` +
+    `export const ${name}: string = "${hex}";\n`
+  );
+}
+
+const core = await compiled("asconfig.json", "release", "build/core.wasm");
+writeFileSync("src/wasm/core-bytes.ts", constant("coreHex", "The WASM core", core));
+const heap = await compiled("asconfig.heap.json", "own", "build/heap.wasm");
+const shared = await compiled("asconfig.heap.json", "shared", "build/heap-shared.wasm");
 writeFileSync(
-  "src/wasm/core-bytes.ts",
-  `/** The WASM core, ${bytes.length} bytes, in hexadecimal. Made by scripts/build.js from assembly/. */\n` +
-    `export const coreHex: string = "${bytes.toString("hex")}";\n`,
+  "src/adapters/tfjs/heap-bytes.ts",
+  constant("heapHex", "Rows within another module's memory", heap) +
+    constant("sharedHeapHex", "The same for memory that threads share", shared),
 );
 
 /** A shader without its comments, indents and empty lines: a third of the bytes, and still a line for each line. */

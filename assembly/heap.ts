@@ -1,0 +1,109 @@
+/**
+ * Rows of tokens within another module's memory, which this one imports. A module of its own: it has no data, and asks
+ * for nothing else. Addresses are bytes in that memory.
+ *
+ *   all      u8 [B,G,S,bytes], or [S,B,bytes] where not `batchFirst`
+ *   part     u8 [B,G,K,bytes], or [K,B,bytes]
+ *   indices  i32 [B,K], positions below S
+ */
+import { copyRow } from "./rows";
+
+/** From this length on memory.copy and memory.fill are faster, short of which a loop is. */
+const LONG: usize = 512;
+
+/** What becomes of a row, known when compiled. */
+const GATHER = 0;
+const PUT = 1;
+const CLEAR = 2;
+
+@inline
+function copy(to: usize, from: usize, bytes: usize): void {
+  if (bytes < LONG) copyRow(to, from, bytes);
+  else memory.copy(to, from, bytes);
+}
+
+@inline
+function clear(to: usize, bytes: usize): void {
+  if (bytes < 16 || bytes >= LONG) memory.fill(to, 0, bytes);
+  else {
+    const last = bytes - 16;
+    for (let at: usize = 0; at < last; at += 16) v128.store(to + at, i32x4.splat(0));
+    v128.store(to + last, i32x4.splat(0));
+  }
+}
+
+@inline
+function eachRow(
+  fate: i32,
+  all: usize,
+  part: usize,
+  indices: usize,
+  batch: i32,
+  groups: i32,
+  seq: i32,
+  kept: i32,
+  bytes: usize,
+  batchFirst: bool,
+  shared: bool,
+): void {
+  // From one token to the next, and from one group (of one batch row) to the next.
+  const token = batchFirst ? bytes : <usize>batch * bytes;
+  const allToken = batchFirst || !shared ? token : bytes;
+  const allGroup = batchFirst ? <usize>seq * bytes : shared ? 0 : bytes;
+  const partGroup = batchFirst ? <usize>kept * bytes : bytes;
+  let to = part;
+  let from = all;
+  for (let b = 0; b < batch; ++b) {
+    if (shared) from = all;
+    for (let group = 0; group < groups; ++group) {
+      let place = to;
+      for (let k = 0; k < kept; ++k) {
+        const row = from + <usize>load<u32>(indices + <usize>k * 4) * allToken;
+        if (fate == GATHER) copy(place, row, bytes);
+        else if (fate == PUT) copy(row, place, bytes);
+        else clear(row, bytes);
+        place += token;
+      }
+      from += allGroup;
+      to += partGroup;
+    }
+    indices += <usize>kept * 4;
+  }
+}
+
+/** part = the rows of all at the positions. `shared`: all has no batch, and serves every row of it. */
+export function gather(
+  part: usize,
+  all: usize,
+  indices: usize,
+  batch: i32,
+  groups: i32,
+  seq: i32,
+  kept: i32,
+  bytes: usize,
+  batchFirst: bool,
+  shared: bool,
+): void {
+  eachRow(GATHER, all, part, indices, batch, groups, seq, kept, bytes, batchFirst, shared);
+}
+
+/** all = base with the rows of part at the positions; each of the two is zeros where it is 0. */
+export function scatter(
+  all: usize,
+  base: usize,
+  part: usize,
+  indices: usize,
+  batch: i32,
+  groups: i32,
+  seq: i32,
+  kept: i32,
+  bytes: usize,
+  batchFirst: bool,
+): void {
+  // All rows, though some are written again: to copy the others alone, run by run, is no faster.
+  const total = <usize>(batch * groups * seq) * bytes;
+  if (base) memory.copy(all, base, total);
+  else memory.fill(all, 0, total);
+  if (part) eachRow(PUT, all, part, indices, batch, groups, seq, kept, bytes, batchFirst, false);
+  else eachRow(CLEAR, all, 0, indices, batch, groups, seq, kept, bytes, batchFirst, false);
+}
