@@ -11,10 +11,10 @@ import {
 } from "../suites/plain.ts";
 
 const memories = {
-  "its own": () => ({ asm: { memory: new WebAssembly.Memory({ initial: 4 }) } }),
-  "its own, bounded": () => ({ asm: { memory: new WebAssembly.Memory({ initial: 4, maximum: 9 }) } }),
+  "its own": () => ({ asm: { memory: new WebAssembly.Memory({ initial: 5 }) } }),
+  "its own, bounded": () => ({ asm: { memory: new WebAssembly.Memory({ initial: 5, maximum: 9 }) } }),
   // The most that 32-bit addresses reach, as TF.js's build with threads has it.
-  shared: () => ({ wasmMemory: new WebAssembly.Memory({ initial: 4, maximum: 65536, shared: true }) }),
+  shared: () => ({ wasmMemory: new WebAssembly.Memory({ initial: 5, maximum: 65536, shared: true }) }),
 };
 
 /** Puts `inputs` into a memory, and what `run` writes, `size` bytes, at its very end; gives those, all else held. */
@@ -45,27 +45,36 @@ describe.each(Object.entries(memories))("a memory that is %s", (_, make) => {
   const memory = (emscripten.wasmMemory ?? emscripten.asm?.memory)!;
   const heap = heapIn(emscripten) as Heap;
 
-  const LENGTHS = [1, 2, 3, 4, 5, 7, 8, 12, 15, 16, 17, 31, 32, 33, 64, 508, 511, 512, 513, 1030];
-  const CASES = LENGTHS.flatMap((rowBytes, i) =>
-    [true, false].map((batchFirst) => ({ rowBytes, batchFirst, batch: 3, seq: 12, kept: 5, seed: i })),
-  );
+  const LENGTHS = [1, 2, 3, 4, 5, 7, 8, 12, 15, 16, 17, 31, 32, 33, 64, 127, 128, 200, 511, 512, 513, 1030];
+  const CASES = LENGTHS.flatMap((rowBytes, seed) => [
+    { rowBytes, batchFirst: true, groups: 1, seed },
+    { rowBytes, batchFirst: true, groups: 2, seed },
+    { rowBytes, batchFirst: false, groups: 1, seed },
+  ]);
 
-  test.each(CASES)("rows of $rowBytes bytes, batchFirst $batchFirst", (z: TokenSizes & { seed: number }) => {
-    const { batch, seq, kept, rowBytes, seed } = z;
+  test.each(CASES)("rows of $rowBytes bytes, batchFirst $batchFirst, $groups groups", (c) => {
+    const [batch, seq, kept] = [3, 12, 5];
+    const { rowBytes, batchFirst, groups, seed } = c;
     const indices = indexTensor([batch, kept], seq, SPREADS[seed % SPREADS.length], seed).data;
-    const [all, part] = [seq, kept].map((n) => randomBytes(batch * n * rowBytes, seed + n));
     const at = new Uint8Array(indices.buffer, indices.byteOffset, indices.byteLength);
-    const sizes = [batch, 1, seq, kept, rowBytes, Number(z.batchFirst)] as const;
+    // What the groups of a batch row share, written out for each.
+    const z: TokenSizes = { batch: batch * groups, seq, kept, rowBytes, batchFirst };
+    const each = Int32Array.from(
+      { length: z.batch * kept },
+      (_, i) => indices[Math.floor(i / kept / groups) * kept + (i % kept)],
+    );
+    const [all, part] = [seq, kept].map((n) => randomBytes(z.batch * n * rowBytes, seed + n));
+    const sizes = [batch, groups, seq, kept, rowBytes, Number(batchFirst)] as const;
     const check = (inputs: Uint8Array[], expected: Uint8Array, run: Parameters<typeof within>[3]) =>
       expectBytes(within(memory, [at, ...inputs], expected.length, run), expected, "result");
-    check([all], plainGather(z, all, indices), (out, at, all) => heap.gather(out, all, at, ...sizes, 0));
-    check([all, part], plainScatter(z, all, part, indices), (out, at, all, part) =>
+    check([all], plainGather(z, all, each), (out, at, all) => heap.gather(out, all, at, ...sizes, 0));
+    check([all, part], plainScatter(z, all, part, each), (out, at, all, part) =>
       heap.scatter(out, all, part, at, ...sizes),
     );
-    check([part], plainScatterZeros(z, part, indices), (out, at, part) =>
+    check([part], plainScatterZeros(z, part, each), (out, at, part) =>
       heap.scatter(out, 0, part, at, ...sizes),
     );
-    check([all], plainZeroRows(z, all, indices), (out, at, all) => heap.scatter(out, all, 0, at, ...sizes));
+    check([all], plainZeroRows(z, all, each), (out, at, all) => heap.scatter(out, all, 0, at, ...sizes));
   });
 
   test("rows that the whole batch shares, in groups and in either layout", () => {
