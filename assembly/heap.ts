@@ -12,11 +12,14 @@ import { copyRow } from "./rows";
 const LONG: usize = 512;
 
 /**
- * Bytes of rows that lie together from which on each is better written once, those of base run by run, than all of base
- * first. The former took 0.6 to 0.87 of the time of the latter at 1 and 3 KB, as much at 64 B, twice as much at 4 B, and
- * in rows apart, [S,B,bytes], 0.8 to 1.4.
+ * Whether each row is better written once, those of base run by run, than all of base first. It took 0.6 to 0.85 of the
+ * time at K = S/2 and rows of 1 and 3 KB, as much at 64 B and twice as much at 4 B; in rows apart, [S,B,bytes], 0.8 to
+ * 1.4. With few rows it saves little, and the one long copy goes past the caches: at K = S/8 of 12 MiB 0.8 to 1.6.
  */
-const ONCE: usize = 128;
+@inline
+function isOnce(seq: i32, kept: i32, bytes: usize, batchFirst: bool): bool {
+  return batchFirst && bytes >= 128 && kept * 3 >= seq;
+}
 
 /** What becomes of a row, known when compiled. */
 const GATHER = 0;
@@ -107,7 +110,7 @@ export function scatter(
   bytes: usize,
   batchFirst: bool,
 ): void {
-  if (batchFirst && bytes >= ONCE) {
+  if (isOnce(seq, kept, bytes, batchFirst)) {
     if (part) spread(PUT, all, base, part, indices, batch, groups, seq, kept, bytes);
     else spread(CLEAR, all, base, 0, indices, batch, groups, seq, kept, bytes);
     return;
