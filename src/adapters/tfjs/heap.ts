@@ -2,22 +2,13 @@
 import { fromHex } from "../../wasm/hex.ts";
 import { heapHex, sharedHeapHex } from "./heap-bytes.ts";
 
-/** The exports of assembly/heap.ts. Addresses and lengths are in bytes; a geometry is batch, groups, seq and kept. */
+type Sizes = [batch: number, groups: number, seq: number, kept: number, bytes: number, batchFirst: number];
+
+/** The exports of assembly/heap.ts. Addresses are in bytes, and so is a row's length. */
 export interface Heap {
-  gather(
-    part: number,
-    all: number,
-    indices: number,
-    ...geometry: [number, number, number, number, bytes: number, batchFirst: number, shared: number]
-  ): void;
+  gather(part: number, all: number, indices: number, ...sizes: [...Sizes, shared: number]): void;
   /** `base` or `part` 0 stands for zeros. */
-  scatter(
-    all: number,
-    base: number,
-    part: number,
-    indices: number,
-    ...geometry: [number, number, number, number, bytes: number, batchFirst: number]
-  ): void;
+  scatter(all: number, base: number, part: number, indices: number, ...sizes: Sizes): void;
 }
 
 /** What emscripten gives out of TF.js's WASM: a memory that threads share in `wasmMemory`, any other among `asm`. */
