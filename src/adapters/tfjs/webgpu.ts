@@ -141,22 +141,20 @@ fn main(index : i32) {
   return out;
 }
 
-/** For each of B*S rows its place among the B*K retained, by bisection; -1 where it is none of them. */
-const INVERT = `
+/** The places of all rows in two programs: -1 for each of B*S, then for each of B*K what it is. */
+const INVERT = {
+  none: `
 fn main(index : i32) {
-  if (index < uniforms.size) {
-    let b = index / uniforms.seq;
-    let s = index - b * uniforms.seq;
-    var low = 0;
-    var high = uniforms.kept;
-    while (low < high) {
-      let middle = (low + high) / 2;
-      if (idx[b * uniforms.kept + middle] < s) { low = middle + 1; } else { high = middle; }
-    }
-    let found = low < uniforms.kept && idx[b * uniforms.kept + min(low, uniforms.kept - 1)] == s;
-    result[index] = select(-1, b * uniforms.kept + low, found);
+  if (index < uniforms.size) { result[index] = -1; }
+}`,
+  places: `
+fn main(index : i32) {
+  if (index < uniforms.batch * uniforms.kept) {
+    let s = idx[index];
+    if (s >= 0 && s < uniforms.seq) { result[index / uniforms.kept * uniforms.seq + s] = index; }
   }
-}`;
+}`,
+};
 
 export const webgpuRows: RowKernels = {
   /** For each of B*S rows its place among the B*K retained, or -1. */
@@ -182,21 +180,24 @@ export const webgpuRows: RowKernels = {
     const be = backend as WebGPUBackend;
     const [batch, kept] = indices.shape;
     const out = be.makeTensorInfo([batch, seq], "int32");
-    const program: Program = {
-      variableNames: ["idx"],
-      variableComponents: [1],
-      outputComponent: 1,
-      outputShape: [batch * seq],
-      shaderKey: "random-ltd invert",
-      workgroupSize: [GROUP, 1, 1],
-      size: true,
-      dispatchLayout: { x: [0] },
-      dispatch: [Math.ceil((batch * seq) / GROUP), 1, 1],
-      uniforms: "seq : i32, kept : i32,",
-      getUserCode: () => INVERT,
-    };
-    const uniforms = [seq, kept].map((number) => ({ type: "int32" as const, data: [number] }));
-    be.runWebGPUProgram(program, [flat(indices)], "int32", uniforms, flat(out));
+    const uniforms = [batch, seq, kept].map((number) => ({ type: "int32" as const, data: [number] }));
+    for (const kind of ["none", "places"] as const) {
+      const inputs = kind === "none" ? [] : [flat(indices)];
+      const program: Program = {
+        variableNames: inputs.map(() => "idx"),
+        variableComponents: inputs.map(() => 1),
+        outputComponent: 1,
+        outputShape: [batch * seq],
+        shaderKey: `random-ltd invert ${kind}`,
+        workgroupSize: [GROUP, 1, 1],
+        size: true,
+        dispatchLayout: { x: [0] },
+        dispatch: [Math.ceil((batch * (kind === "none" ? seq : kept)) / GROUP), 1, 1],
+        uniforms: "batch : i32, seq : i32, kept : i32,",
+        getUserCode: () => INVERT[kind],
+      };
+      be.runWebGPUProgram(program, inputs, "int32", uniforms, flat(out));
+    }
     return out;
   },
 };
