@@ -29,10 +29,15 @@ const SIZES = [
   { B: 4, S: 1024, K: 128, C: 768 },
   { B: 32, S: 64, K: 32, C: 16 },
 ];
-const ROUNDS = 61;
-/** Milliseconds that a sample takes at least, beside which the wait for WebGPU is small, and each way's warm-up. */
-const SAMPLE = 4;
-const WARM = 150;
+/**
+ * Rounds, and milliseconds that a sample takes at least: short, so that neighbours find the machine alike. But to wait
+ * for WebGPU takes some itself, and a step queues many operations.
+ */
+const EFFORTS = {
+  cpu: { rounds: 51, sample: 0.5 },
+  wasm: { rounds: 301, sample: 0.5 },
+  webgpu: { rounds: 41, sample: 40 },
+};
 
 /** Milliseconds of one of `n` runs of `fn`, their work done. */
 async function time(fn, n) {
@@ -49,17 +54,17 @@ async function time(fn, n) {
 
 const median = (times) => [...times].sort((a, b) => a - b)[times.length >> 1];
 
-/** Milliseconds of several ways that take turns. */
+/** Milliseconds of several ways that take turns, in each round in the other order. */
 async function compare(ways) {
+  const { rounds, sample } = EFFORTS[tf.getBackend()];
   const all = [];
   for (const [name, fn] of Object.entries(ways)) {
-    const start = performance.now();
-    let runs = 0;
-    for (; performance.now() - start < WARM; runs++) await time(fn, 1);
-    all.push({ name, fn, n: Math.ceil((SAMPLE * runs) / WARM), times: [] });
+    let n = 8;
+    while ((await time(fn, n)) * n < sample) n *= 2; // warms up, too
+    all.push({ name, fn, n: Math.ceil(sample / (await time(fn, n))), times: [] });
   }
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const { fn, n, times } of all) times.push(await time(fn, n));
+  for (let round = 0; round < rounds; round++) {
+    for (const { fn, n, times } of all.reverse()) times.push(await time(fn, n));
   }
   return Object.fromEntries(all.map(({ name, times }) => [name, times]));
 }
@@ -107,12 +112,11 @@ for (const backend of backends) {
       },
     };
     for (const [operation, ways] of Object.entries(operations)) {
-      if (backend === "wasm") {
-        delete ways["tf.gather"]; // its rows are wrong there
-        const shape = operation === "gather, forward" ? [B, K, C] : [B, S, C];
-        ways.alone = () => tf.engine().runKernel("OutputAlone", { x, indices }, { shape });
-      }
-      const { ours, alone, ...theirs } = await compare(ways);
+      if (backend === "wasm") delete ways["tf.gather"]; // its rows are wrong there
+      const { ours, ...theirs } = await compare(ways);
+      const shape = operation === "gather, forward" ? [B, K, C] : [B, S, C];
+      const bare = { alone: () => tf.engine().runKernel("OutputAlone", { x, indices }, { shape }) };
+      const { alone } = backend === "wasm" ? await compare(bare) : {};
       const ratios = Object.entries(theirs).map(([by, times]) => {
         return { by, ms: median(times), ratio: median(times.map((ms, i) => ms / ours[i])) };
       });
