@@ -2,7 +2,7 @@
 
 /** One row, without touching a byte outside of it. */
 @inline
-function copyRow(to: usize, from: usize, bytes: usize): void {
+export function copyRow(to: usize, from: usize, bytes: usize): void {
   if (bytes >= 16) {
     const last = bytes - 16;
     for (let at: usize = 0; at < last; at += 16) v128.store(to + at, v128.load(from + at));

@@ -1,11 +1,14 @@
 // Rows of tokens in TF.js: this library's kernels against TF.js's own best way, on each backend.
 //   node bench/tfjs.js [backend ...]     after node scripts/build.js; installs TF.js on the first run
-// Medians of alternating runs; a ratio is TF.js's time over ours. WebGPU runs over SwiftShader.
+// Processor time, which other work on the machine touches less than the wall's: a ratio is the median of TF.js's over
+// ours in samples that follow one another. WebGPU runs over SwiftShader, whose threads count too.
+// Each side has its indices in a tensor: ours [B,K], TF.js's pairs [B,K,2], for which a user has to spread [B,K] first.
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { gptSampleTokens, layerOf } from "random-ltd";
 import { loadSwiftShader } from "../scripts/swiftshader.js";
 import { bundle, folder, loadTF } from "../test/adapters/tfjs/load.js";
+import { processorTime } from "./measure.js";
 
 loadSwiftShader();
 const { create, globals } = await import("webgpu");
@@ -19,21 +22,26 @@ const outfile = `${folder}bench-${process.pid}.mjs`;
 const named = (b) => b.onResolve({ filter: /^@tensorflow\// }, () => ({ path: bundle, external: true }));
 const entry = { stdin: { contents: 'export * from "random-ltd/tfjs";', resolveDir: import.meta.dirname } };
 await build({ ...entry, outfile, bundle: true, format: "esm", plugins: [{ name: "tf", setup: named }] });
-const { GatherTokens, ScatterTokens, tfjsOps } = await import(pathToFileURL(outfile));
+const { GatherTokens, ScatterTokens } = await import(pathToFileURL(outfile));
 
 const SIZES = [
   { B: 8, S: 512, K: 256, C: 256 },
   { B: 4, S: 1024, K: 128, C: 768 },
   { B: 32, S: 64, K: 32, C: 16 },
 ];
-const ROUNDS = 31;
-/** Milliseconds that a sample takes at least, and each way is warmed up for. */
-const SAMPLE = 1;
-const WARM = 150;
+/**
+ * Rounds, and milliseconds that a sample takes at least: short, so that neighbours find the machine alike. But to wait
+ * for WebGPU takes some itself, and a step queues many operations.
+ */
+const EFFORTS = {
+  cpu: { rounds: 51, sample: 0.5 },
+  wasm: { rounds: 301, sample: 0.5 },
+  webgpu: { rounds: 41, sample: 40 },
+};
 
 /** Milliseconds of one of `n` runs of `fn`, their work done. */
 async function time(fn, n) {
-  const start = performance.now();
+  const start = processorTime();
   for (let i = 0; i < n; i++) for (const t of [fn()].flat()) t.dispose();
   if (tf.getBackend() === "webgpu") {
     tf.backend().ensureCommandEncoderReady();
@@ -41,24 +49,29 @@ async function time(fn, n) {
     tf.backend().submitQueue();
     await tf.backend().queue.onSubmittedWorkDone();
   }
-  return (performance.now() - start) / n;
+  return (processorTime() - start) / n;
 }
 
-const median = (times) => times.sort((a, b) => a - b)[times.length >> 1];
+const median = (times) => [...times].sort((a, b) => a - b)[times.length >> 1];
 
-/** Medians of several ways that take turns. */
+/** Milliseconds of several ways that take turns, in each round in the other order. */
 async function compare(ways) {
+  const { rounds, sample } = EFFORTS[tf.getBackend()];
   const all = [];
   for (const [name, fn] of Object.entries(ways)) {
-    let last = 0;
-    for (const start = performance.now(); performance.now() - start < WARM; ) last = await time(fn, 1);
-    all.push({ name, fn, n: Math.ceil(SAMPLE / last), times: [] });
+    let n = 8;
+    while ((await time(fn, n)) * n < sample) n *= 2; // warms up, too
+    all.push({ name, fn, n: Math.ceil(sample / (await time(fn, n))), times: [] });
   }
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const { fn, n, times } of all) times.push(await time(fn, n));
+  for (let round = 0; round < rounds; round++) {
+    for (const { fn, n, times } of all.reverse()) times.push(await time(fn, n));
   }
-  return Object.fromEntries(all.map(({ name, times }) => [name, median(times)]));
+  return Object.fromEntries(all.map(({ name, times }) => [name, times]));
 }
+
+// What TF.js itself takes for any kernel of one result on wasm.
+const kernelFunc = ({ backend, attrs }) => backend.makeOutput(attrs.shape, "float32");
+tf.registerKernel({ kernelName: "OutputAlone", backendName: "wasm", kernelFunc });
 
 const table = [];
 const backends = process.argv.length > 2 ? process.argv.slice(2) : ["cpu", "wasm", "webgpu"];
@@ -76,15 +89,12 @@ for (const backend of backends) {
       i % 2 === 0 ? Math.floor(i / 2 / K) : positions.data[i >> 1],
     );
     const nd = tf.tensor(pairs, [B, K, 2], "int32");
-    // As a wrapped layer has them: positions, like TF.js's pairs, made beforehand.
-    const at = tfjsOps.at(positions, { seqLength: S, batchFirst: true });
-    at.gather(x).dispose();
     // On cpu TF.js writes into its very input, so that one is copied first.
     const copied = () => (backend === "cpu" ? tf.tensor(x.dataSync().slice(), x.shape) : x);
     const update = (y) => tf.tidy(() => tf.tensorScatterUpdate(copied(), nd, y));
     const operations = {
       "gather, forward": {
-        ours: () => at.gather(x),
+        ours: () => GatherTokens.forward(x, indices),
         "tf.gather": () => tf.gather(x, indices, 1, 1),
         gatherND: () => tf.gatherND(x, nd),
       },
@@ -93,7 +103,7 @@ for (const backend of backends) {
         scatterND: () => tf.scatterND(nd, part, [B, S, C]),
       },
       "scatter, forward": {
-        ours: () => at.scatter(x, part, false),
+        ours: () => ScatterTokens.forward(x, part, indices),
         tensorScatterUpdate: () => update(part),
       },
       "scatter, backward": {
@@ -104,17 +114,19 @@ for (const backend of backends) {
     for (const [operation, ways] of Object.entries(operations)) {
       if (backend === "wasm") delete ways["tf.gather"]; // its rows are wrong there
       const { ours, ...theirs } = await compare(ways);
-      const [best, ms] = Object.entries(theirs).sort(([, a], [, b]) => a - b)[0];
-      const row = { backend, "B,S,K,C": `${[B, S, K, C]}`, operation };
+      const shape = operation === "gather, forward" ? [B, K, C] : [B, S, C];
+      const bare = { alone: () => tf.engine().runKernel("OutputAlone", { x, indices }, { shape }) };
+      const { alone } = backend === "wasm" ? await compare(bare) : {};
+      const ratios = Object.entries(theirs).map(([by, times]) => {
+        return { by, ms: median(times), ratio: median(times.map((ms, i) => ms / ours[i])) };
+      });
+      const { by, ms, ratio } = ratios.sort((a, b) => a.ratio - b.ratio)[0];
       table.push({
-        ...row,
-        "ours ms": ours.toFixed(3),
-        "TF.js ms": ms.toFixed(3),
-        by: best,
-        ratio: (ms / ours).toFixed(2),
+        ...{ backend, "B,S,K,C": `${[B, S, K, C]}`, operation, "ours ms": median(ours).toFixed(4) },
+        ...(alone && { "call, output": median(alone).toFixed(4) }),
+        ...{ "TF.js ms": ms.toFixed(4), by, ratio: ratio.toFixed(2) },
       });
     }
-    at.release();
     for (const t of [x, part, zeros, indices, nd]) t.dispose();
   }
 }

@@ -1,7 +1,7 @@
-// Builds everything that is generated: the WASM core, its embedded bytes, the shaders as strings, the bundle and the
-// type declarations.
+// Builds everything that is generated: the WASM, its embedded bytes, the shaders as strings, the bundle and the type
+// declarations.
 //   node scripts/build.js          all of it
-//   node scripts/build.js --core   the core and the shaders alone, which is what the tests need
+//   node scripts/build.js --core   the WASM and the shaders alone, which is what the tests need
 import { spawnSync } from "node:child_process";
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -10,18 +10,24 @@ import { build } from "esbuild";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
-const { error, stderr } = await asc.main(["--config", "asconfig.json", "--target", "release"]);
-process.stderr.write(stderr.toString()); // warnings too
-if (error) process.exit(1);
-const bytes = readFileSync("build/core.wasm");
-writeFileSync(
-  "src/wasm/core-bytes.ts",
-  `/** The WASM core, ${bytes.length} bytes, as text. Made by scripts/build.js from assembly/. */\n` +
-    `export const coreText: string = ${JSON.stringify(asText(bytes))};\n`,
-);
+/** Compiles a target of an AssemblyScript configuration; gives its bytes. */
+async function compiled(config, target, file) {
+  const { error, stderr } = await asc.main(["--config", config, "--target", target]);
+  process.stderr.write(stderr.toString()); // warnings too
+  if (error) process.exit(1);
+  return readFileSync(file);
+}
+
+/** A constant of bytes, as TypeScript. */
+function constant(name, what, bytes) {
+  return (
+    `/** ${what}, ${bytes.length} bytes, as text. Made by scripts/build.js from assembly/. */\n` +
+    `export const ${name}: string = ${JSON.stringify(asText(bytes))};\n`
+  );
+}
 
 /**
- * Bytes as printable characters, one for most of them: src/wasm/module.ts reads them. A byte keeps its own character
+ * Bytes as printable characters, one for most of them: src/wasm/text.ts reads them. A byte keeps its own character
  * wherever it stands, so this compresses nearly as the bytes do.
  */
 function asText(bytes) {
@@ -30,6 +36,16 @@ function asText(bytes) {
     return "}~".charAt(Math.floor(byte / 89) - 1) + String.fromCharCode(at < 92 ? at : at + 1);
   }).join("");
 }
+
+const core = await compiled("asconfig.json", "release", "build/core.wasm");
+writeFileSync("src/wasm/core-bytes.ts", constant("coreText", "The WASM core", core));
+const heap = await compiled("asconfig.heap.json", "own", "build/heap.wasm");
+const shared = await compiled("asconfig.heap.json", "shared", "build/heap-shared.wasm");
+writeFileSync(
+  "src/adapters/tfjs/heap-bytes.ts",
+  constant("heapText", "Rows within another module's memory", heap) +
+    constant("sharedHeapText", "The same for memory that threads share", shared),
+);
 
 /** A shader without its comments, indents and empty lines: a third of the bytes, and still a line for each line. */
 function lightened(wgsl) {
@@ -84,9 +100,13 @@ function staticCore(specifier) {
 
 if (!process.argv.includes("--core")) {
   rmSync("dist", { recursive: true, force: true });
-  await bundle("dist", []);
-  await bundle("dist/workerd", [staticCore("../core.wasm")]);
-  await bundle("dist/edge-light", [staticCore("../core.wasm?module")]);
+  try {
+    await bundle("dist", []);
+    await bundle("dist/workerd", [staticCore("../core.wasm")]);
+    await bundle("dist/edge-light", [staticCore("../core.wasm?module")]);
+  } catch {
+    process.exit(1); // esbuild told why; uncaught, it would have binaryen print itself, all 8 MB
+  }
   copyFileSync("build/core.wasm", "dist/core.wasm");
   writeFileSync("dist/core.wasm.d.ts", "declare const core: WebAssembly.Module;\nexport default core;\n");
   const { status } = spawnSync(

@@ -18,9 +18,10 @@ import {
   plainZeroRows,
   type TokenSizes,
 } from "../suites/plain.ts";
-import { BACKENDS, reason, tf, use } from "./tfjs/backends.ts";
+import { BACKENDS, CLOSED_WASM, reason, tf, use } from "./tfjs/backends.ts";
 
 const { GatherTokens, ScatterTokens, tfjsOps } = await import("../../src/adapters/tfjs.ts");
+const { heapIn } = await import("../../src/adapters/tfjs/heap.ts");
 
 const kernelsOf = (backend: string) =>
   tf.getKernelsForBackend(backend).filter((kernel: any) => kernel.kernelName.startsWith("RandomLTD")).length;
@@ -64,7 +65,7 @@ function bytesOf(dtype: DType, n: number, seed: number, backend: string): Uint8A
 
 if (reason !== undefined) test.skip(`on webgpu: ${reason}`, () => {});
 
-describe.each(BACKENDS)("on %s", (backend) => {
+describe.each([...BACKENDS, CLOSED_WASM])("on %s", (backend) => {
   beforeAll(() => use(backend));
 
   let before = 0;
@@ -190,6 +191,47 @@ describe.each(BACKENDS)("on %s", (backend) => {
     at.release!();
     value.dispose();
   });
+});
+
+test.each([
+  "cpu",
+  "wasm",
+])("on %s: indices found right are looked into again for less room or other rows", async (backend) => {
+  await use(backend);
+  const i = tf.tensor([0, 6, 2, 3], [2, 2], "int32");
+  const [whole, half] = [tf.zeros([2, 7, 1]), tf.zeros([2, 6, 1])];
+  const one = tf.reshape(i, [1, 4]);
+  GatherTokens.forward(whole, i).dispose();
+  expect(() => GatherTokens.forward(half, i)).toThrow("positions from 0 to 5, got 6 in row 0");
+  expect(() => GatherTokens.backward(tf.zeros([1, 4, 1]), one, { seqLength: 7 })).toThrow("got 2 after 6");
+  GatherTokens.forward(whole, i).dispose();
+  for (const t of [i, whole, half, one]) t.dispose();
+});
+
+test("TF.js's wasm memory is within reach, unless a test closes it", async () => {
+  await use("wasm");
+  expect(heapIn(tf.backend().wasm)).toBeDefined();
+  await use(CLOSED_WASM);
+  expect(heapIn(tf.backend().wasm)).toBeUndefined();
+  await use("wasm");
+});
+
+test.each([
+  "wasm",
+  CLOSED_WASM,
+])("on %s: tensors from another backend, for which the heap grows", async (backend) => {
+  await use(backend);
+  const { length } = tf.backend().wasm.HEAPU8;
+  const z: TokenSizes = { batch: 1, seq: 4, kept: 2, rowBytes: length / 4, batchFirst: true };
+  const [all, part] = [4, 2].map((n) => new Uint8Array(n * z.rowBytes).map((_, i) => i >> 8));
+  await use("cpu");
+  const [x, y] = [put(all, [1, 4, z.rowBytes / 4], "int32"), put(part, [1, 2, z.rowBytes / 4], "int32")];
+  const indices = tf.tensor([1, 2], [1, 2], "int32");
+  await use(backend);
+  expectBytes(await take(ScatterTokens.forward(x, y, indices)), plainScatter(z, all, part, [1, 2]), backend);
+  expect(tf.backend().wasm.HEAPU8.length).toBeGreaterThan(length);
+  for (const t of [x, y, indices]) t.dispose();
+  await use("wasm");
 });
 
 test("TF.js's own gather with batchDims is wrong on wasm beyond one row; ours is right", async () => {

@@ -28,7 +28,10 @@ export function rowsOn(backendName: string): RowKernels {
   return known[backendName] ?? fallbackRows;
 }
 
-/** Retained positions as tensors: int32 `[B,K]`, and what the backend's `mapOf` makes of them. */
+/**
+ * Retained positions as tensors: int32 `[B,K]`, and what the backend's `mapOf` makes of them. The same tensor twice, where
+ * that is nothing or not made yet, which gathering alone can do without.
+ */
 export interface Positions {
   readonly indices: Tensor;
   readonly map: Tensor;
@@ -70,7 +73,7 @@ type Gradient = (dys: Tensor[], at: Positions, g: Geometry) => Record<string, ()
 /** What `tf.grad` asks for: made of the kernels again, so that gradients have gradients. */
 const GRADIENTS: Record<string, Gradient> = {
   RandomLTDGather: ([dy], at, g) => ({
-    all: () => (g.shared ? sharedGrad(dy, at, g) : scatterZeros(dy, at, g)),
+    all: () => (g.shared ? sharedGrad(dy, withMap(at, g), g) : scatterZeros(dy, withMap(at, g), g)),
   }),
   RandomLTDScatterZeros: ([dy], at, g) => ({ part: () => gather(dy, at, g) }),
   RandomLTDScatter: ([dy], at, g) => ({
@@ -149,7 +152,12 @@ export function merge(base: Tensor, part: Tensor, at: Positions, g: Geometry): T
   return run("RandomLTDMerge", { base, part, ...at }, attrsOf(g));
 }
 
-/** The map of indices that can't be read. */
-export function invert(indices: Tensor, seq: number): Tensor {
-  return run("RandomLTDInvert", { indices }, { seq });
+/** The map of indices that can't be read, or these themselves where the backend wants none. */
+export function mappedTo(indices: Tensor, seq: number): Tensor {
+  return rowsOn(getBackend()).invert ? run("RandomLTDInvert", { indices }, { seq }) : indices;
+}
+
+/** Positions with their map, if a gather did without. TF.js frees what a gradient makes. */
+function withMap({ indices, map }: Positions, { seq }: Geometry): Positions {
+  return { indices, map: map.dataId === indices.dataId ? mappedTo(indices, seq) : map };
 }

@@ -5,7 +5,7 @@ import { checkIndices } from "../../indices.ts";
 import type { CPUTensor } from "../../tensor.ts";
 import type { RowKernels } from "./backend.ts";
 import { checkAlive, isTensor } from "./check.ts";
-import { invert, type Positions, rowsOn } from "./kernels.ts";
+import { mappedTo, type Positions, rowsOn } from "./kernels.ts";
 
 /** Positions, and what frees what was made of them. */
 export interface MadePositions extends Positions {
@@ -16,6 +16,7 @@ export interface MadePositions extends Positions {
  * Positions of `sortedIndices`, int32 `[B,K]`, each row ascending and distinct.
  *
  * @param batch B, or undefined where any will do.
+ * @param mapped Whether the map is wanted now: a gather alone can do without.
  * @throws TypeError, RangeError named `name`: contents are looked into where that takes no waiting.
  */
 export function positionsOf(
@@ -23,6 +24,7 @@ export function positionsOf(
   sortedIndices: CPUTensor | Tensor,
   batch: number | undefined,
   seq: number,
+  mapped = true,
 ): MadePositions {
   const rows = rowsOn(getBackend());
   if (!isTensor(sortedIndices)) {
@@ -37,7 +39,7 @@ export function positionsOf(
     const [rowsOfBatch, kept] = checked.shape;
     // A copy: the cpu backend would keep the caller's array itself.
     const indices = tensor(checked.data.slice(), [rowsOfBatch, kept], "int32");
-    return made(indices, mapOf(rows, indices, checked.data, seq), true);
+    return made(indices, mapped ? mapOf(rows, indices, checked.data, seq) : indices, true);
   }
   const indices = checkAlive(name, sortedIndices);
   if (indices.dtype !== "int32") wrongType(name, "dtype int32", indices);
@@ -45,10 +47,21 @@ export function positionsOf(
   const fits = indices.shape.length === 2 && kept >= 1 && kept <= seq && (batch ?? b) === b;
   if (!fits) wrongValue(name, `int32 [${batch ?? "B"},K] with K from 1 to ${seq}`, indices);
   const data = rows.read?.(backend(), indices);
-  if (data === undefined) return made(indices, rows.invert ? invert(indices, seq) : indices, false);
-  const readable: CPUTensor = { data, shape: indices.shape, dtype: "int32" };
+  if (data === undefined) return made(indices, mapped ? mappedTo(indices, seq) : indices, false);
+  checkContents(name, indices, data, seq);
+  return made(indices, mapped ? mapOf(rows, indices, data, seq) : indices, false);
+}
+
+/** Tensors whose contents were found right, for rows of that length below that S. Contents never change. */
+const fine = new WeakMap<object, { kept: number; seq: number }>();
+
+function checkContents(name: string, { dataId, shape }: Tensor, data: Int32Array, seq: number): void {
+  const [b, kept] = shape;
+  const seen = fine.get(dataId);
+  if (seen?.kept === kept && seen.seq <= seq) return;
+  const readable: CPUTensor = { data, shape, dtype: "int32" };
   checkIndices(name, readable, readable, b, seq, [2]);
-  return made(indices, mapOf(rows, indices, data, seq), false);
+  fine.set(dataId, { kept, seq });
 }
 
 function mapOf(rows: RowKernels, indices: Tensor, data: Int32Array, seq: number): Tensor {

@@ -46,11 +46,12 @@ function onWhole<T>(
   sortedIndices: SortedIndices,
   options: TFTokenOptions,
   fn: (t: Tensor, at: kernels.Positions, g: Geometry) => T,
+  mapped = true,
 ): T {
   const t = checkTokens(name, value);
   const batchFirst = layout(options);
   const [batch, seq] = batchFirst ? t.shape : [t.shape[1], t.shape[0]];
-  return using(positionsOf("sortedIndices", sortedIndices, batch, seq), (at) =>
+  return using(positionsOf("sortedIndices", sortedIndices, batch, seq, mapped), (at) =>
     fn(t, at, tokenGeometry(t, batchFirst, seq, at.indices.shape[1])),
   );
 }
@@ -94,7 +95,7 @@ export const GatherTokens: {
   ): Tensor;
 } = {
   forward: (activations, sortedIndices, options = {}) =>
-    onWhole("activations", activations, sortedIndices, options, kernels.gather),
+    onWhole("activations", activations, sortedIndices, options, kernels.gather, false),
 
   backward(retainedGrad, sortedIndices, options) {
     const t = checkTokens("retainedGrad", retainedGrad);

@@ -1,120 +1,84 @@
 /** Rows of tokens on TF.js's wasm backend: within its heap. */
-import { type DataType, getKernel, type TensorInfo } from "@tensorflow/tfjs-core";
+import type { DataType, TensorInfo } from "@tensorflow/tfjs-core";
 import type { RowKernels } from "./backend.ts";
 import { type Geometry, sizeOf } from "./geometry.ts";
+import { type Emscripten, heapIn } from "./heap.ts";
 import { gatherRows, putRows, type Span, zeroRows } from "./rows.ts";
 
 /** `BackendWasm`, as far as it is used. */
 interface WasmBackend {
+  readonly wasm: Emscripten & { readonly HEAPU8: Uint8Array };
   makeOutput(shape: number[], dtype: DataType): TensorInfo;
-  disposeData(dataId: object): boolean;
+  getMemoryOffset(dataId: object): number;
   typedArrayFromHeap(t: TensorInfo): Float32Array | Int32Array | Uint8Array;
 }
 
-const heapOf = (backend: object, t: TensorInfo) => (backend as WasmBackend).typedArrayFromHeap(t);
-
-/** The tensors over one array of the whole heap, so that rows move by `copyWithin`, which makes no objects. */
-function spans(backend: object, tensors: TensorInfo[]): Span[] {
-  const views = tensors.map((t) => heapOf(backend, t));
-  const { buffer, BYTES_PER_ELEMENT } = views[0];
-  const array = views[0] instanceof Uint8Array ? new Uint8Array(buffer) : new Int32Array(buffer);
-  return views.map((view) => ({ array, start: view.byteOffset / BYTES_PER_ELEMENT }));
-}
-
-/** New memory comes first: making it may grow the heap, which detaches every array over it. */
-function output(backend: object, shape: number[], dtype: DataType): TensorInfo {
-  return (backend as WasmBackend).makeOutput(shape, dtype);
-}
-
-/** Numbers in a row up to which TF.js's own code scatters faster than a loop here, by 1.3 to 1.7 times. */
-const SHORT = 64;
+const bytesOf = (dtype: DataType) => (dtype === "bool" ? 1 : 4);
 
 /**
- * Whole rows by one call into TF.js's own code, whose kernels take them as `[rows,row]` and their numbers as `[n,1]`.
- * Undefined where it has no such kernel, or the rows of a batch don't lie together.
+ * Where a tensor lies. All addresses are asked for before any array is made over the heap: a new tensor, or one that
+ * comes from another backend, may let it grow, which detaches such arrays.
  */
-function native(
+const addressOf = (backend: object, t: TensorInfo) => (backend as WasmBackend).getMemoryOffset(t.dataId);
+
+/** Addresses within one array of the whole heap, so that rows move by `copyWithin`, which makes no objects. */
+function spansOf(backend: object, dtype: DataType, addresses: number[]): Span[] {
+  const { buffer } = (backend as WasmBackend).wasm.HEAPU8;
+  const array = dtype === "bool" ? new Uint8Array(buffer) : new Int32Array(buffer);
+  return addresses.map((address) => ({ array, start: address / bytesOf(dtype) }));
+}
+
+function positionsAt(backend: object, address: number, g: Geometry): Int32Array {
+  return new Int32Array((backend as WasmBackend).wasm.HEAPU8.buffer, address, g.batch * g.kept);
+}
+
+function gather(backend: object, all: TensorInfo, indices: TensorInfo, g: Geometry): TensorInfo {
+  const made = (backend as WasmBackend).makeOutput(g.partShape, all.dtype);
+  const [out, from, at] = [addressOf(backend, made), addressOf(backend, all), addressOf(backend, indices)];
+  const { batch, groups, seq, kept, batchFirst, shared } = g;
+  const heap = heapIn((backend as WasmBackend).wasm);
+  if (heap) {
+    const bytes = g.row * bytesOf(all.dtype);
+    heap.gather(out, from, at, batch, groups, seq, kept, bytes, Number(batchFirst), Number(shared));
+  } else {
+    const [part, whole] = spansOf(backend, all.dtype, [out, from]);
+    gatherRows(part, whole, positionsAt(backend, at, g), g);
+  }
+  return made;
+}
+
+/** `part`, or zeros, among `base`, or zeros. */
+function scatter(
   backend: object,
-  kernelName: "GatherNd" | "TensorScatterUpdate",
-  rows: Record<string, TensorInfo>,
+  base: TensorInfo | undefined,
+  part: TensorInfo | undefined,
   indices: TensorInfo,
   g: Geometry,
-): TensorInfo | undefined {
-  const kernel = getKernel(kernelName, "wasm");
-  if (kernel === undefined || !g.batchFirst || g.groups > 1 || g.shared) return undefined;
-  const at = output(backend, [g.batch * g.kept, 1], "int32");
-  const [numbers, positions] = [heapOf(backend, at), heapOf(backend, indices)];
-  for (let b = 0, i = 0; b < g.batch; b++) {
-    for (const end = i + g.kept; i < end; i++) numbers[i] = b * g.seq + positions[i];
+): TensorInfo {
+  const { dtype } = (base ?? part)!;
+  const made = (backend as WasmBackend).makeOutput(g.allShape, dtype);
+  const [out, at] = [addressOf(backend, made), addressOf(backend, indices)];
+  const [others, retained] = [base ? addressOf(backend, base) : 0, part ? addressOf(backend, part) : 0];
+  const heap = heapIn((backend as WasmBackend).wasm);
+  if (heap) {
+    const { batch, groups, seq, kept, batchFirst } = g;
+    const bytes = g.row * bytesOf(dtype);
+    heap.scatter(out, others, retained, at, batch, groups, seq, kept, bytes, Number(batchFirst));
+    return made;
   }
-  const inputs: Record<string, TensorInfo> = { indices: at };
-  for (const [name, { dataId, shape, dtype }] of Object.entries(rows)) {
-    inputs[name] = { dataId, shape: [sizeOf(shape) / g.row, g.row], dtype };
-  }
-  const out = kernel.kernelFunc({ inputs, backend, attrs: {} }) as TensorInfo;
-  (backend as WasmBackend).disposeData(at.dataId);
-  return out;
-}
-
-/** `part` among `base`, if that is native and the rows are short. */
-function update(
-  backend: object,
-  base: TensorInfo,
-  part: TensorInfo,
-  indices: TensorInfo,
-  g: Geometry,
-): TensorInfo | undefined {
-  if (g.row > SHORT) return undefined;
-  const out = native(backend, "TensorScatterUpdate", { tensor: base, updates: part }, indices, g);
-  return out && { dataId: out.dataId, shape: g.allShape, dtype: part.dtype };
-}
-
-function zeros(backend: object, shape: number[], dtype: DataType): TensorInfo {
-  const out = output(backend, shape, dtype);
-  heapOf(backend, out).fill(0);
-  return out;
-}
-
-/** What `fn` makes of a tensor that is then freed. */
-function freeing<T>(backend: object, t: TensorInfo, fn: (t: TensorInfo) => T): T {
-  const result = fn(t);
-  (backend as WasmBackend).disposeData(t.dataId);
-  return result;
+  const [all, from, rows] = spansOf(backend, dtype, [out, others, retained]);
+  const n = sizeOf(g.allShape);
+  if (base) all.array.copyWithin(all.start, from.start, from.start + n);
+  else all.array.fill(0, all.start, all.start + n);
+  const positions = positionsAt(backend, at, g);
+  if (part) putRows(all, rows, positions, g);
+  else zeroRows(all, positions, g);
+  return made;
 }
 
 export const wasmRows: RowKernels = {
-  gather(backend, all, indices, _, g) {
-    const found = native(backend, "GatherNd", { params: all }, indices, g);
-    if (found) return { dataId: found.dataId, shape: g.partShape, dtype: all.dtype };
-    const out = output(backend, g.partShape, all.dtype);
-    const [to, from] = spans(backend, [out, all]);
-    gatherRows(to, from, heapOf(backend, indices) as Int32Array, g);
-    return out;
-  },
-
-  scatter(backend, base, part, indices, _, g) {
-    const found = base && update(backend, base, part, indices, g);
-    if (found) return found;
-    const out = base ? output(backend, g.allShape, part.dtype) : zeros(backend, g.allShape, part.dtype);
-    if (base) heapOf(backend, out).set(heapOf(backend, base));
-    const [to, from] = spans(backend, [out, part]);
-    putRows(to, from, heapOf(backend, indices) as Int32Array, g);
-    return out;
-  },
-
-  zeroRows(backend, base, indices, _, g) {
-    const found =
-      g.row <= SHORT &&
-      freeing(backend, zeros(backend, g.partShape, base.dtype), (part) =>
-        update(backend, base, part, indices, g),
-      );
-    if (found) return found;
-    const out = output(backend, g.allShape, base.dtype);
-    heapOf(backend, out).set(heapOf(backend, base));
-    const [to] = spans(backend, [out]);
-    zeroRows(to, heapOf(backend, indices) as Int32Array, g);
-    return out;
-  },
-
-  read: (backend, indices) => heapOf(backend, indices) as Int32Array,
+  gather: (backend, all, indices, _, g) => gather(backend, all, indices, g),
+  scatter: (backend, base, part, indices, _, g) => scatter(backend, base, part, indices, g),
+  zeroRows: (backend, base, indices, _, g) => scatter(backend, base, undefined, indices, g),
+  read: (backend, indices) => (backend as WasmBackend).typedArrayFromHeap(indices) as Int32Array,
 };

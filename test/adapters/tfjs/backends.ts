@@ -20,7 +20,17 @@ tf.copyRegisteredKernels("cpu", "unknown");
 /** The backends by name. */
 export const BACKENDS: readonly string[] = ["cpu", "wasm", ...(reason ? [] : ["webgpu"]), "unknown"];
 
+/** The wasm backend with its memory out of our reach. */
+export const CLOSED_WASM = "wasm, its memory out of reach";
+
 /** Makes a backend the one in use. */
 export async function use(name: string): Promise<void> {
-  if (!(await tf.setBackend(name))) throw new Error(`TF.js didn't start ${name}`);
+  const closed = name === CLOSED_WASM;
+  const backend = closed ? "wasm" : name;
+  if (!(await tf.setBackend(backend))) throw new Error(`TF.js didn't start ${backend}`);
+  if (backend !== "wasm") return;
+  const { wasm } = tf.backend();
+  open ??= wasm.asm;
+  wasm.asm = closed ? { ...open, memory: undefined } : open;
 }
+let open: object | undefined;

@@ -1,0 +1,43 @@
+/** Rows of tokens within the memory of TF.js's wasm backend: by a module of our own that imports it. */
+import { bytesOfText } from "../../wasm/text.ts";
+import { heapText, sharedHeapText } from "./heap-bytes.ts";
+
+type Sizes = [batch: number, groups: number, seq: number, kept: number, bytes: number, batchFirst: number];
+
+/** The exports of assembly/heap.ts. Addresses are in bytes, and so is a row's length. */
+export interface Heap {
+  gather(part: number, all: number, indices: number, ...sizes: [...Sizes, shared: number]): void;
+  /** `base` or `part` 0 stands for zeros. */
+  scatter(all: number, base: number, part: number, indices: number, ...sizes: Sizes): void;
+}
+
+/** What emscripten gives out of TF.js's WASM: a memory that threads share in `wasmMemory`, any other among `asm`. */
+export interface Emscripten {
+  readonly wasmMemory?: WebAssembly.Memory;
+  readonly asm?: { readonly memory?: WebAssembly.Memory };
+}
+
+const heaps = new WeakMap<WebAssembly.Memory, Heap | undefined>();
+
+/**
+ * The module over the memory of TF.js's. Undefined where that memory is out of reach, or the runtime can't compile the
+ * module: it has no SIMD, or compiles none but the page's own.
+ */
+export function heapIn({ wasmMemory, asm }: Emscripten): Heap | undefined {
+  const memory = wasmMemory ?? asm?.memory;
+  if (memory === undefined) return undefined;
+  if (!heaps.has(memory)) heaps.set(memory, start(memory));
+  return heaps.get(memory);
+}
+
+function start(memory: WebAssembly.Memory): Heap | undefined {
+  // A module has to say whether what it imports is shared.
+  const own = memory.buffer instanceof ArrayBuffer;
+  try {
+    const module = new WebAssembly.Module(bytesOfText(own ? heapText : sharedHeapText));
+    return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Heap;
+  } catch (error) {
+    if (error instanceof WebAssembly.CompileError || error instanceof EvalError) return undefined;
+    throw error;
+  }
+}
