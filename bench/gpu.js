@@ -280,7 +280,7 @@ const header = [
   "naive / ours",
 ];
 console.log(table(header, []));
-const room = Math.min(device.limits.maxBufferSize, flags.software ? 2 ** 28 : Infinity);
+const room = device.limits.maxBufferSize;
 for (const rowBytes of flags.bytes.split(",").map(Number)) {
   for (let count = 1024; count <= Number(flags.most); count *= 32) {
     if (2 * count * rowBytes <= room) await rows(rowBytes, count);
