@@ -50,6 +50,7 @@ function measure(bytes, share, size, rounds) {
   return [
     bytes,
     `1/${share}`,
+    size,
     ns("copy"),
     cell("gather"),
     cell("gatherSet"),
@@ -66,6 +67,7 @@ export function rows(rounds) {
   const header = [
     "row, bytes",
     "K/S",
+    "states, MiB",
     "copy",
     "gather",
     "gather by set",
