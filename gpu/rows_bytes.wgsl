@@ -1,9 +1,10 @@
 // rows.wgsl for rows of any number of bytes, at any byte; bindings and operations are as there.
 //
-// gather, scatter_copy, scatter_zeros, zero_copy and slice have a lane for each word of dst. A word is put together from
-// runs of bytes, each of one row; what it holds of others stays.
-// scatter and zero touch only words that hold a byte of a retained row. One that holds bytes of more than one belongs to
-// the first, which puts the others' in too; `map` tells which rows those are. So no two lanes write one word.
+// Words of dst that lie within a row are moved whole, each put together from two words of the source. A word that a row
+// shares, with its neighbours or with what is not this call's, is put together from runs of bytes, each of one row, and
+// what it holds of others stays. It belongs to the row that begins it: of all rows in gather, scatter_copy,
+// scatter_zeros, zero_copy and slice, of the retained ones in scatter and zero, where `map` tells which those are and no
+// other word is touched. So no two lanes write one word.
 
 struct Params {
   rows: u32, // rows that this dispatch goes over
@@ -82,6 +83,73 @@ fn load_base(at: u32, count: u32) -> u32 {
   return bits;
 }
 
+// The words of dst that lie within row `to` of the window: the first one's number, and how many.
+fn words_within(to: u32) -> vec2u {
+  let start = p.dst_shift + to * p.row;
+  let first = (start + 3u) >> 2u;
+  let end = (start + p.row) >> 2u;
+  return vec2u(first, end - min(first, end));
+}
+
+// Moves those from the row of src that begins at byte `source`.
+fn copy_words(at: Place, to: u32, source: u32) {
+  let words = words_within(to);
+  let begin = source + words.x * 4u - (p.dst_shift + to * p.row);
+  let skip = (begin & 3u) * 8u;
+  if (skip == 0u) {
+    for (var w = at.first; w < words.y; w += at.step) {
+      dst[words.x + w] = src[(begin >> 2u) + w];
+    }
+    return;
+  }
+  for (var w = at.first; w < words.y; w += at.step) {
+    let word = (begin >> 2u) + w;
+    dst[words.x + w] = (src[word] >> skip) | (src[word + 1u] << (32u - skip));
+  }
+}
+
+// The same from base.
+fn keep_words(at: Place, to: u32) {
+  let words = words_within(to);
+  let begin = p.base_shift + words.x * 4u - p.dst_shift;
+  let skip = (begin & 3u) * 8u;
+  if (skip == 0u) {
+    for (var w = at.first; w < words.y; w += at.step) {
+      dst[words.x + w] = base[(begin >> 2u) + w];
+    }
+    return;
+  }
+  for (var w = at.first; w < words.y; w += at.step) {
+    let word = (begin >> 2u) + w;
+    dst[words.x + w] = (base[word] >> skip) | (base[word + 1u] << (32u - skip));
+  }
+}
+
+fn zero_words(at: Place, to: u32) {
+  let words = words_within(to);
+  for (var w = at.first; w < words.y; w += at.step) {
+    dst[words.x + w] = 0u;
+  }
+}
+
+const NONE = 0xffffffffu;
+
+// The words that row `to` shares at its beginning and at its end; NONE where there is none, or it is the same.
+fn edges_of(to: u32) -> vec2u {
+  let start = p.dst_shift + to * p.row;
+  let end = start + p.row;
+  let tail = select(NONE, end >> 2u, (end & 3u) != 0u);
+  let head = select(NONE, start >> 2u, (start & 3u) != 0u && start >> 2u != tail);
+  return vec2u(head, tail);
+}
+
+// Of those, the ones that begin with this row, or with the window.
+fn own_edges_of(to: u32) -> vec2u {
+  let edges = edges_of(to);
+  let start = p.dst_shift + to * p.row;
+  return vec2u(select(NONE, edges.x, to == 0u), select(NONE, edges.y, to == 0u || edges.y * 4u >= start));
+}
+
 // A word of dst that is put together.
 struct Word {
   number: u32,
@@ -91,10 +159,6 @@ struct Word {
   column: u32,
   bits: u32, // what is there already, and which bytes that is
   mask: u32,
-}
-
-fn first_word() -> u32 {
-  return p.dst_shift >> 2u;
 }
 
 fn word_of(number: u32) -> Word {
@@ -131,13 +195,8 @@ fn store(word: Word) {
   }
 }
 
-@compute @workgroup_size(256)
-fn gather(
-  @builtin(local_invocation_index) lane: u32,
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-) {
-  var word = word_of(first_word() + (group.y * groups.x + group.x) * 256u + lane);
+fn gather_word(number: u32) {
+  var word = word_of(number);
   while (word.at < word.end) {
     let count = run(word);
     let source = row_among_all(p.dst_first + word.row) - p.src_first;
@@ -147,6 +206,31 @@ fn gather(
     advance(&word, count);
   }
   store(word);
+}
+
+@compute @workgroup_size(256)
+fn gather(
+  @builtin(local_invocation_index) lane: u32,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+) {
+  let at = place_of(lane, group, groups);
+  if (at.row >= p.rows) {
+    return;
+  }
+  let source = row_among_all(p.dst_first + at.row) - p.src_first;
+  if (source < p.src_rows) {
+    copy_words(at, at.row, p.src_shift + source * p.row);
+  }
+  if (at.first == 0u) {
+    let edges = own_edges_of(at.row);
+    if (edges.x != NONE) {
+      gather_word(edges.x);
+    }
+    if (edges.y != NONE) {
+      gather_word(edges.y);
+    }
+  }
 }
 
 fn scatter_word(number: u32, owner: u32) {
@@ -180,10 +264,18 @@ fn scatter(
   if (to >= p.dst_rows || map[to] != at.row + 1u) {
     return;
   }
-  let start = p.dst_shift + to * p.row;
-  let words = ((start & 3u) + p.row + 3u) >> 2u;
-  for (var w = at.first; w < words; w += at.step) {
-    scatter_word((start >> 2u) + w, to);
+  let source = at.row - p.src_first;
+  if (source < p.src_rows) {
+    copy_words(at, to, p.src_shift + source * p.row);
+  }
+  if (at.first == 0u) {
+    let edges = edges_of(to);
+    if (edges.x != NONE) {
+      scatter_word(edges.x, to);
+    }
+    if (edges.y != NONE) {
+      scatter_word(edges.y, to);
+    }
   }
 }
 
@@ -217,20 +309,20 @@ fn zero(
   if (to >= p.dst_rows || map[to] != at.row + 1u) {
     return;
   }
-  let start = p.dst_shift + to * p.row;
-  let words = ((start & 3u) + p.row + 3u) >> 2u;
-  for (var w = at.first; w < words; w += at.step) {
-    zero_word((start >> 2u) + w, to);
+  zero_words(at, to);
+  if (at.first == 0u) {
+    let edges = edges_of(to);
+    if (edges.x != NONE) {
+      zero_word(edges.x, to);
+    }
+    if (edges.y != NONE) {
+      zero_word(edges.y, to);
+    }
   }
 }
 
-@compute @workgroup_size(256)
-fn scatter_copy(
-  @builtin(local_invocation_index) lane: u32,
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-) {
-  var word = word_of(first_word() + (group.y * groups.x + group.x) * 256u + lane);
+fn scatter_copy_word(number: u32) {
+  var word = word_of(number);
   while (word.at < word.end) {
     let count = run(word);
     let named = map[word.row];
@@ -246,12 +338,35 @@ fn scatter_copy(
 }
 
 @compute @workgroup_size(256)
-fn scatter_zeros(
+fn scatter_copy(
   @builtin(local_invocation_index) lane: u32,
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
 ) {
-  var word = word_of(first_word() + (group.y * groups.x + group.x) * 256u + lane);
+  let at = place_of(lane, group, groups);
+  if (at.row >= p.rows) {
+    return;
+  }
+  let named = map[at.row];
+  let source = named - 1u - p.src_first;
+  if (named == 0u && p.keep == 1u) {
+    keep_words(at, at.row);
+  } else if (named != 0u && source < p.src_rows) {
+    copy_words(at, at.row, p.src_shift + source * p.row);
+  }
+  if (at.first == 0u) {
+    let edges = own_edges_of(at.row);
+    if (edges.x != NONE) {
+      scatter_copy_word(edges.x);
+    }
+    if (edges.y != NONE) {
+      scatter_copy_word(edges.y);
+    }
+  }
+}
+
+fn scatter_zeros_word(number: u32) {
+  var word = word_of(number);
   while (word.at < word.end) {
     let count = run(word);
     let named = map[word.row];
@@ -267,12 +382,35 @@ fn scatter_zeros(
 }
 
 @compute @workgroup_size(256)
-fn zero_copy(
+fn scatter_zeros(
   @builtin(local_invocation_index) lane: u32,
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
 ) {
-  var word = word_of(first_word() + (group.y * groups.x + group.x) * 256u + lane);
+  let at = place_of(lane, group, groups);
+  if (at.row >= p.rows) {
+    return;
+  }
+  let named = map[at.row];
+  let source = named - 1u - p.src_first;
+  if (named == 0u && p.keep == 1u) {
+    zero_words(at, at.row);
+  } else if (named != 0u && source < p.src_rows) {
+    copy_words(at, at.row, p.src_shift + source * p.row);
+  }
+  if (at.first == 0u) {
+    let edges = own_edges_of(at.row);
+    if (edges.x != NONE) {
+      scatter_zeros_word(edges.x);
+    }
+    if (edges.y != NONE) {
+      scatter_zeros_word(edges.y);
+    }
+  }
+}
+
+fn zero_copy_word(number: u32) {
+  var word = word_of(number);
   while (word.at < word.end) {
     let count = run(word);
     var bits = 0u;
@@ -286,12 +424,33 @@ fn zero_copy(
 }
 
 @compute @workgroup_size(256)
-fn slice(
+fn zero_copy(
   @builtin(local_invocation_index) lane: u32,
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
 ) {
-  var word = word_of(first_word() + (group.y * groups.x + group.x) * 256u + lane);
+  let at = place_of(lane, group, groups);
+  if (at.row >= p.rows) {
+    return;
+  }
+  if (map[at.row] != 0u) {
+    zero_words(at, at.row);
+  } else {
+    keep_words(at, at.row);
+  }
+  if (at.first == 0u) {
+    let edges = own_edges_of(at.row);
+    if (edges.x != NONE) {
+      zero_copy_word(edges.x);
+    }
+    if (edges.y != NONE) {
+      zero_copy_word(edges.y);
+    }
+  }
+}
+
+fn slice_word(number: u32) {
+  var word = word_of(number);
   while (word.at < word.end) {
     let count = run(word);
     let row = p.dst_first + word.row;
@@ -303,4 +462,31 @@ fn slice(
     advance(&word, count);
   }
   store(word);
+}
+
+@compute @workgroup_size(256)
+fn slice(
+  @builtin(local_invocation_index) lane: u32,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+) {
+  let at = place_of(lane, group, groups);
+  if (at.row >= p.rows) {
+    return;
+  }
+  let row = p.dst_first + at.row;
+  let q = row / p.inner;
+  let source = q * p.all_outer + (row - q * p.inner) - p.src_first;
+  if (source < p.src_rows) {
+    copy_words(at, at.row, p.src_shift + source * p.all_step);
+  }
+  if (at.first == 0u) {
+    let edges = own_edges_of(at.row);
+    if (edges.x != NONE) {
+      slice_word(edges.x);
+    }
+    if (edges.y != NONE) {
+      slice_word(edges.y);
+    }
+  }
 }

@@ -85,7 +85,7 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
     const outQuery = query === 1 ? 1 : kept;
     const [outRow, maskRow] = [kept * elementBytes, seq * elementBytes];
     const unit = unitBytes([outRow, maskRow, out.byteOffset, mask.byteOffset]);
-    const lanes = unit === 0 ? 1 : outRow / unit;
+    const lanes = Math.max(1, Math.floor(outRow / (unit || 4)));
     call.checkRows(maskBatch * heads * query, maskRow);
     for (const dst of rowWindows(maskBatch * heads * outQuery, outRow, call.budget)) {
       for (const src of rowWindows(maskBatch * heads * query, maskRow, call.budget)) {
@@ -117,10 +117,7 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
               srcShift: shift("src") / by,
             });
           },
-          groups: (shift) =>
-            unit === 0
-              ? call.flatGroups(Math.ceil(((shift("dst") % 4) + dst.rows * outRow) / 4))
-              : call.rowGroups(dst.rows, lanes),
+          groups: () => call.rowGroups(dst.rows, lanes),
         });
       }
     }

@@ -64,9 +64,9 @@ function tokenParams(
   });
 }
 
-/** What a lane crosses of a row where bytes are moved within the words that hold them. */
-function wordsAcross(bytes: number): number {
-  return Math.floor((bytes + 6) / 4);
+/** Units across a row; where bytes are moved, the words that lie within it. */
+function lanesAcross(bytes: number, unit: number): number {
+  return Math.max(1, Math.floor(bytes / (unit || 4)));
 }
 
 /** Goes over the windows of dst, within the cuts of a row. */
@@ -130,7 +130,7 @@ function inPlace(
     for (const src of windows) {
       // Where words are shared, the row that owns one may lie in another window, so each goes over all rows.
       const rows = unit === 0 ? retained : src.rows;
-      const lanes = unit === 0 ? wordsAcross(columns.bytes) : columns.bytes / unit;
+      const lanes = lanesAcross(columns.bytes, unit);
       for (const at of call.indexWindows(idx)) {
         call.dispatch({
           kernel: name,
@@ -172,7 +172,7 @@ function rebuild(
       ? sourceWindows(call, retained, g.rowBytes, columns)
       : [{ first: 0, rows: retained }];
     for (const src of windows) {
-      const lanes = unit === 0 ? 1 : columns.bytes / unit;
+      const lanes = lanesAcross(columns.bytes, unit);
       const keep = src === windows[0];
       call.dispatch({
         kernel: unit === 0 ? `${kernel}Bytes` : kernel,
@@ -185,17 +185,11 @@ function rebuild(
         ],
         params: (shift) =>
           tokenParams(call, g, unit || 1, lanes, { rows: dst.rows, dst, src, columns, keep }, shift),
-        groups: (shift) =>
-          unit === 0 ? wordGroups(call, shift("dst"), dst, columns) : call.rowGroups(dst.rows, lanes),
+        groups: () => call.rowGroups(dst.rows, lanes),
       });
     }
   });
   call.end();
-}
-
-/** A lane for each word of a window. */
-function wordGroups(call: Call, shift: number, dst: Window, columns: Columns): [number, number, number] {
-  return call.flatGroups(Math.ceil(((shift % 4) + dst.rows * columns.bytes) / 4));
 }
 
 function sameMemory(a: GPUTensor, b: GPUTensor): boolean {
@@ -210,7 +204,7 @@ export const webgpuTokens: TokenOperations<GPUTensor> = {
     const idx = call.indices("sortedIndices", indices, out);
     const unit = unitBytes(g.rowBytes, [x, out]);
     eachWindow(call, g.batch * g.kept, g.rowBytes, undefined, (dst, columns) => {
-      const lanes = unit === 0 ? 1 : columns.bytes / unit;
+      const lanes = lanesAcross(columns.bytes, unit);
       for (const src of sourceWindows(call, g.batch * g.seq, g.rowBytes, columns)) {
         for (const at of call.indexWindows(idx)) {
           call.dispatch({
@@ -219,8 +213,7 @@ export const webgpuTokens: TokenOperations<GPUTensor> = {
             operands: [operand("dst", out, g, dst, columns), operand("src", x, g, src, columns), at.operand],
             params: (shift) =>
               tokenParams(call, g, unit || 1, lanes, { rows: dst.rows, dst, src, columns, at }, shift),
-            groups: (shift) =>
-              unit === 0 ? wordGroups(call, shift("dst"), dst, columns) : call.rowGroups(dst.rows, lanes),
+            groups: () => call.rowGroups(dst.rows, lanes),
           });
         }
       }
