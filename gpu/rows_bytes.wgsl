@@ -132,7 +132,7 @@ fn zero_words(at: Place, to: u32) {
   }
 }
 
-const NONE = 0xffffffffu;
+const NONE = 0xffffffffu; // a word that no window reaches: it is left alone
 
 // The words that row `to` shares at its beginning and at its end; NONE where there is none, or it is the same.
 fn edges_of(to: u32) -> vec2u {
@@ -224,12 +224,8 @@ fn gather(
   }
   if (at.first == 0u) {
     let edges = own_edges_of(at.row);
-    if (edges.x != NONE) {
-      gather_word(edges.x);
-    }
-    if (edges.y != NONE) {
-      gather_word(edges.y);
-    }
+    gather_word(edges.x);
+    gather_word(edges.y);
   }
 }
 
@@ -270,12 +266,8 @@ fn scatter(
   }
   if (at.first == 0u) {
     let edges = edges_of(to);
-    if (edges.x != NONE) {
-      scatter_word(edges.x, to);
-    }
-    if (edges.y != NONE) {
-      scatter_word(edges.y, to);
-    }
+    scatter_word(edges.x, to);
+    scatter_word(edges.y, to);
   }
 }
 
@@ -312,12 +304,8 @@ fn zero(
   zero_words(at, to);
   if (at.first == 0u) {
     let edges = edges_of(to);
-    if (edges.x != NONE) {
-      zero_word(edges.x, to);
-    }
-    if (edges.y != NONE) {
-      zero_word(edges.y, to);
-    }
+    zero_word(edges.x, to);
+    zero_word(edges.y, to);
   }
 }
 
@@ -356,12 +344,8 @@ fn scatter_copy(
   }
   if (at.first == 0u) {
     let edges = own_edges_of(at.row);
-    if (edges.x != NONE) {
-      scatter_copy_word(edges.x);
-    }
-    if (edges.y != NONE) {
-      scatter_copy_word(edges.y);
-    }
+    scatter_copy_word(edges.x);
+    scatter_copy_word(edges.y);
   }
 }
 
@@ -400,12 +384,8 @@ fn scatter_zeros(
   }
   if (at.first == 0u) {
     let edges = own_edges_of(at.row);
-    if (edges.x != NONE) {
-      scatter_zeros_word(edges.x);
-    }
-    if (edges.y != NONE) {
-      scatter_zeros_word(edges.y);
-    }
+    scatter_zeros_word(edges.x);
+    scatter_zeros_word(edges.y);
   }
 }
 
@@ -440,22 +420,23 @@ fn zero_copy(
   }
   if (at.first == 0u) {
     let edges = own_edges_of(at.row);
-    if (edges.x != NONE) {
-      zero_copy_word(edges.x);
-    }
-    if (edges.y != NONE) {
-      zero_copy_word(edges.y);
-    }
+    zero_copy_word(edges.x);
+    zero_copy_word(edges.y);
   }
+}
+
+// The row of src that row `to` is the beginning of, each in its window.
+fn sliced_row(to: u32) -> u32 {
+  let row = p.dst_first + to;
+  let q = row / p.inner;
+  return q * p.all_outer + (row - q * p.inner) - p.src_first;
 }
 
 fn slice_word(number: u32) {
   var word = word_of(number);
   while (word.at < word.end) {
     let count = run(word);
-    let row = p.dst_first + word.row;
-    let q = row / p.inner;
-    let source = q * p.all_outer + (row - q * p.inner) - p.src_first;
+    let source = sliced_row(word.row);
     if (source < p.src_rows) {
       put(&word, count, load_src(p.src_shift + source * p.all_step + word.column, count));
     }
@@ -474,19 +455,13 @@ fn slice(
   if (at.row >= p.rows) {
     return;
   }
-  let row = p.dst_first + at.row;
-  let q = row / p.inner;
-  let source = q * p.all_outer + (row - q * p.inner) - p.src_first;
+  let source = sliced_row(at.row);
   if (source < p.src_rows) {
     copy_words(at, at.row, p.src_shift + source * p.all_step);
   }
   if (at.first == 0u) {
     let edges = own_edges_of(at.row);
-    if (edges.x != NONE) {
-      slice_word(edges.x);
-    }
-    if (edges.y != NONE) {
-      slice_word(edges.y);
-    }
+    slice_word(edges.x);
+    slice_word(edges.y);
   }
 }
