@@ -4,6 +4,7 @@
 //   node scripts/build.js --core   the WASM and the shaders alone, which is what the tests need
 import { spawnSync } from "node:child_process";
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as asc from "assemblyscript/asc";
 import { build } from "esbuild";
@@ -53,17 +54,15 @@ function lightened(wgsl) {
   return lines.filter((line) => line !== "").join("\n") + "\n";
 }
 
-const shaders = readdirSync("gpu").filter((file) => file.endsWith(".wgsl"));
+const shaders = readdirSync("gpu", { recursive: true })
+  .filter((file) => file.endsWith(".wgsl"))
+  .sort()
+  .map((file) => [basename(file, ".wgsl"), lightened(readFileSync(`gpu/${file}`, "utf8"))]);
 writeFileSync(
   "src/backends/webgpu/shaders.ts",
-  `/** The shaders of gpu/, without their comments. Made by scripts/build.js. */\n` +
-    shaders
-      .sort()
-      .map((file) => {
-        const wgsl = lightened(readFileSync(`gpu/${file}`, "utf8"));
-        return `export const ${file.replace(".wgsl", "")}: string = ${JSON.stringify(wgsl)};\n`;
-      })
-      .join(""),
+  `/** The files of gpu/ by their names, without their comments. Made by scripts/build.js. */\n` +
+    `export const wgsl: Readonly<Record<${shaders.map(([name]) => `"${name}"`).join(" | ")}, string>> = ` +
+    `${JSON.stringify(Object.fromEntries(shaders), null, 2)};\n`,
 );
 
 /** Bundles the package's entries into `outdir`, with what `coreModule` is. */

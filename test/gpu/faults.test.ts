@@ -1,6 +1,7 @@
 /** Refusals, lost devices, shaders that do not compile. */
 import { expect, test } from "vitest";
 import { compileAhead, pipelineOf } from "../../src/backends/webgpu/pipelines.ts";
+import { stateOf } from "../../src/backends/webgpu/state.ts";
 import {
   dispose,
   GatherTokens,
@@ -193,22 +194,22 @@ describeOnDawn("faults", take, () => {
 
   test("a shader that does not compile shows its numbered lines, and is not kept", async () => {
     const broken = {
-      code: "@compute @workgroup_size(1)\nfn main() {\n  let a = nothing;\n}\n",
-      entryPoint: "main",
+      key: "broken",
+      code: () => "@compute @workgroup_size(1)\nfn main() {\n  let a = nothing;\n}\n",
     };
     for (let i = 0; i < 2; i++) {
-      const failed = compileAhead(device, [broken]);
+      const failed = compileAhead(stateOf(device), [broken]);
       await expect(failed).rejects.toThrow(/3:11 .*nothing/);
       await expect(failed).rejects.toThrow("   3    let a = nothing;");
     }
     device.pushErrorScope("validation");
-    const first = pipelineOf(device, broken);
+    const first = pipelineOf(stateOf(device), broken);
     expect((await device.popErrorScope())?.message).toMatch(/nothing/);
     await new Promise((done) => setTimeout(done, 50));
     await expect(toCPU(x)).rejects.toThrow("   3    let a = nothing;");
     expect((await toCPU(x)).shape).toEqual([1, 4, 3]);
     device.pushErrorScope("validation");
-    expect(pipelineOf(device, broken)).not.toBe(first);
+    expect(pipelineOf(stateOf(device), broken)).not.toBe(first);
     expect((await device.popErrorScope())?.message).toMatch(/nothing/);
   });
 

@@ -12,6 +12,7 @@ import { describeOnDawn } from "./on-dawn.ts";
 
 const GiB = 2 ** 30;
 const MiB = 2 ** 20;
+const buffer = {} as GPUBuffer;
 
 describe("windows", () => {
   test.each([
@@ -26,7 +27,7 @@ describe("windows", () => {
     for (const window of rowWindows(rows, rowBytes, budget)) {
       expect(window.first).toBe(next);
       next += window.rows;
-      const { start, end } = windowBytes(12, rowBytes, window, { start: 0, bytes: rowBytes });
+      const { start, end } = windowBytes({ buffer, byteOffset: 12 }, rowBytes, window);
       const { offset, size, shift } = bindable(start, end, 256);
       expect(offset % 256).toBe(0);
       expect(size % 4).toBe(0);
@@ -40,7 +41,7 @@ describe("windows", () => {
   test("addresses beyond 2^31 and 2^32 bytes are exact", () => {
     const windows = rowWindows(3 * 2 ** 20, 3072, 2 * GiB);
     const last = windows.at(-1)!;
-    const { start, end } = windowBytes(4, 3072, last, { start: 0, bytes: 3072 });
+    const { start, end } = windowBytes({ buffer, byteOffset: 4 }, 3072, last);
     expect(start).toBe(4 + last.first * 3072);
     expect(start).toBeGreaterThan(2 ** 32);
     expect(end).toBe(4 + 9 * GiB);

@@ -1,5 +1,5 @@
 import { checkObject, wrongType, wrongValue } from "../../check.ts";
-import { kernels, program } from "./kernels.ts";
+import { type Files, programOf, type Variant } from "./kernels.ts";
 import { compileAhead } from "./pipelines.ts";
 import { checkNotLost, stateOf } from "./state.ts";
 
@@ -50,11 +50,38 @@ export async function prepareGPU(device: GPUDevice): Promise<void> {
   const state = stateOf(device);
   await null; // a device that was lost before the library knew it says so now
   checkNotLost(state);
-  const programs = Object.values(kernels()).flatMap((kernel) =>
-    kernel.variants.map((variant) => program(kernel, variant)),
-  );
-  await compileAhead(device, programs);
+  await compileAhead(state, usualVariants().map(programOf));
   checkNotLost(state);
+}
+
+/** Every shader as it is where each of its buffers has a binding of its own. */
+function usualVariants(): Variant[] {
+  const rows = (...files: Files): Variant[] => {
+    const [to, from, ...how] = files;
+    const bytes = from === "from_named" ? "from_map" : from;
+    return [
+      { files: ["rows", ...files, "units"], unitBytes: 16 },
+      { files: ["rows", ...files, "units"], unitBytes: 4 },
+      { files: ["rows", to, bytes, ...how, "store", "bytes"], unitBytes: 4 },
+    ];
+  };
+  const mask = (unitBytes: number, elementBytes: number, ...work: Files): Variant => ({
+    ...{ files: ["masks", ...work], unitBytes, elementBytes },
+  });
+  return [
+    ...rows("to_each", "from_index", "retain_src", "rest_leave"),
+    ...rows("to_each", "from_corner", "retain_src", "rest_leave"),
+    ...rows("to_each", "from_map", "retain_src", "rest_base"),
+    ...rows("to_each", "from_map", "retain_src", "rest_zero"),
+    ...rows("to_each", "from_map", "retain_zero", "rest_base"),
+    ...rows("to_named", "from_named", "retain_src", "rest_leave"),
+    ...rows("to_named", "from_named", "retain_zero", "rest_leave"),
+    ...rows("to_named", "from_named", "retain_add", "rest_leave"),
+    { files: ["rows", "to_named", "invert"], unitBytes: 4 },
+    mask(16, 4, "quads"),
+    mask(4, 4, "words"),
+    ...[1, 2].flatMap((size) => [mask(4, size, "store", "parts"), mask(4, size, "store", "odd")]),
+  ];
 }
 
 /** A GPUDevice, told by what it does: tags don't survive every runtime. */

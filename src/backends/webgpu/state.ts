@@ -34,6 +34,10 @@ export interface DeviceState {
   /** Whether lanes are a processor's. */
   readonly software: boolean;
   lost: GPUDeviceLostInfo | undefined;
+  /** By their programs' keys. */
+  readonly pipelines: Map<string, GPUComputePipeline>;
+  /** Why a shader did not compile at its first use, until somebody is told. */
+  failure: string | undefined;
   readonly parameters: ParameterPool;
   /** Uploaded indices of calls that submit themselves. */
   upload: PooledBuffer | undefined;
@@ -54,6 +58,8 @@ export function stateOf(device: GPUDevice): DeviceState {
       bindingLimit: Math.min(device.limits.maxStorageBufferBindingSize, MAX_BINDING),
       software: isSoftware(device),
       lost: undefined,
+      pipelines: new Map(),
+      failure: undefined,
       parameters: { slabs: [], slots: new Map(), free: 0 },
       upload: undefined,
       arenas: new WeakMap(),

@@ -12,11 +12,10 @@ import {
   isGPUTensor,
   zeros,
 } from "../../tensor.ts";
-import { Call } from "./call.ts";
 import { checkDevice } from "./device.ts";
-import { webgpuMasks } from "./masks.ts";
 import { checkGPUDType, lastWordEnd, ownsBuffer, webgpuOperations } from "./operations.ts";
 import { checkCompiled } from "./pipelines.ts";
+import { copyBytes } from "./rows.ts";
 import { checkNotLost, lostWords, stateOf, USAGE } from "./state.ts";
 
 /** Options of {@link gpuTensor}. */
@@ -123,37 +122,10 @@ function write(out: GPUTensor, bytes: Uint8Array): void {
   const rest = bytes.byteLength - done;
   const padded = new Uint8Array(Math.ceil(rest / 4) * 4);
   padded.set(bytes.subarray(done));
-  const shape = [1, 1, 1, rest];
-  const staged = webgpuOperations.empty(device, shape, "uint8");
+  const staged = webgpuOperations.empty(device, [padded.length], "uint8");
   device.queue.writeBuffer(staged.buffer, 0, padded);
-  const target: GPUTensor = { ...out, byteOffset: byteOffset + done, shape, dtype: "uint8" };
-  copyBytes(target, staged, rest);
+  copyBytes(device, { buffer, byteOffset: byteOffset + done }, staged, rest);
   staged.buffer.destroy();
-}
-
-/** Copies bytes between two buffers by shaders: the whole words, and what is left of the last. */
-function copyBytes(to: GPUTensor, from: GPUTensor, bytes: number): void {
-  const even = bytes - (bytes % 4);
-  if (even > 0) {
-    const call = new Call(to.device, undefined, to, [from]);
-    call.copyWords(from, to, even);
-    call.end();
-  }
-  const rest = bytes % 4;
-  if (rest === 0) return;
-  const [head, tail] = [from, to].map((t) => ({
-    ...t,
-    byteOffset: t.byteOffset + even,
-    shape: [1, 1, 1, rest],
-  }));
-  webgpuMasks.maskSlice(tail, head, {
-    maskBatch: 1,
-    heads: 1,
-    query: 1,
-    seq: rest,
-    kept: rest,
-    elementBytes: 1,
-  });
 }
 
 /**
@@ -184,10 +156,8 @@ export async function toCPU(gpuTensor: GPUTensor): Promise<CPUTensor> {
   let source = { buffer, start };
   let copied: GPUTensor | undefined;
   if ((buffer.usage & USAGE.COPY_SRC) === 0) {
-    copied = webgpuOperations.empty(device, [size / 4], "uint32");
-    const call = new Call(device, undefined, copied, [t]);
-    call.copyWords({ buffer, byteOffset: start }, copied, size);
-    call.end();
+    copied = webgpuOperations.empty(device, [size], "uint8");
+    copyBytes(device, copied, { buffer, byteOffset: start }, size);
     source = { buffer: copied.buffer, start: 0 };
   }
   const encoder = device.createCommandEncoder({ label: "random-ltd toCPU" });
@@ -195,7 +165,7 @@ export async function toCPU(gpuTensor: GPUTensor): Promise<CPUTensor> {
   device.queue.submit([encoder.finish()]);
   try {
     await staging.mapAsync(1); // GPUMapMode.READ
-    checkCompiled(device);
+    checkCompiled(state);
     bytes.set(new Uint8Array(staging.getMappedRange(), byteOffset - start, bytes.byteLength));
     return result;
   } catch (error) {

@@ -12,6 +12,12 @@ const MAX_ROWS = 2 ** 31;
 /** The largest binding that byte addresses of 32 bits reach. */
 export const MAX_BINDING: number = 2 ** 32 - 4096;
 
+/** Bytes in a buffer, from `byteOffset` on. */
+export interface GPUBytes {
+  readonly buffer: GPUBuffer;
+  readonly byteOffset: number;
+}
+
 /** A run of rows. */
 export interface Window {
   readonly first: number;
@@ -49,15 +55,15 @@ export function columnCuts(rowBytes: number, budget: number): Columns[] {
   return cuts;
 }
 
-/** Where a window begins and ends, in bytes from the beginning of its buffer. */
+/** Where a window lies in its buffer. */
 export function windowBytes(
-  byteOffset: number,
+  { buffer, byteOffset }: GPUBytes,
   rowBytes: number,
   window: Window,
-  columns: Columns,
-): { start: number; end: number } {
+  columns: Columns = { start: 0, bytes: rowBytes },
+): { buffer: GPUBuffer; start: number; end: number } {
   const start = byteOffset + window.first * rowBytes + columns.start;
-  return { start, end: start + (window.rows - 1) * rowBytes + columns.bytes };
+  return { buffer, start, end: start + (window.rows - 1) * rowBytes + columns.bytes };
 }
 
 /** A range that may be bound: whole words, from a multiple of `alignment` on. */
