@@ -3,11 +3,11 @@
 //   node scripts/build.js          all of it
 //   node scripts/build.js --core   the WASM and the shaders alone, which is what the tests need
 import { spawnSync } from "node:child_process";
-import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename } from "node:path";
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import * as asc from "assemblyscript/asc";
 import { build } from "esbuild";
+import { shaders } from "./wgsl.js";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
@@ -40,6 +40,8 @@ function asText(bytes) {
 
 const core = await compiled("asconfig.json", "release", "build/core.wasm");
 writeFileSync("src/wasm/core-bytes.ts", constant("coreText", "The WASM core", core));
+const sampling = await compiled("asconfig.sampling.json", "release", "build/sampling.wasm");
+writeFileSync("src/wasm/sampling-bytes.ts", constant("samplingText", "Of the core what samples", sampling));
 const heap = await compiled("asconfig.heap.json", "own", "build/heap.wasm");
 const shared = await compiled("asconfig.heap.json", "shared", "build/heap-shared.wasm");
 writeFileSync(
@@ -48,27 +50,18 @@ writeFileSync(
     constant("sharedHeapText", "The same for memory that threads share", shared),
 );
 
-/** A shader without its comments, indents and empty lines: a third of the bytes, and still a line for each line. */
-function lightened(wgsl) {
-  const lines = wgsl.split("\n").map((line) => line.replace(/\/\/.*/, "").trim());
-  return lines.filter((line) => line !== "").join("\n") + "\n";
-}
-
-const shaders = readdirSync("gpu", { recursive: true })
-  .filter((file) => file.endsWith(".wgsl"))
-  .sort()
-  .map((file) => [basename(file, ".wgsl"), lightened(readFileSync(`gpu/${file}`, "utf8"))]);
+const files = shaders("gpu");
 writeFileSync(
   "src/backends/webgpu/shaders.ts",
-  `/** The files of gpu/ by their names, without their comments. Made by scripts/build.js. */\n` +
-    `export const wgsl: Readonly<Record<${shaders.map(([name]) => `"${name}"`).join(" | ")}, string>> = ` +
-    `${JSON.stringify(Object.fromEntries(shaders), null, 2)};\n`,
+  `/** The files of gpu/ by their names, as short as they get. Made by scripts/build.js. */\n` +
+    `export const wgsl: Readonly<Record<${files.map(([name]) => `"${name}"`).join(" | ")}, string>> = ` +
+    `${JSON.stringify(Object.fromEntries(files), null, 2)};\n`,
 );
 
-/** Bundles the package's entries into `outdir`, with what `coreModule` is. */
-async function bundle(outdir, plugins) {
+/** Bundles `entries` of the package into `outdir`, with other files in the place of some. */
+async function bundle(outdir, entryPoints, ...plugins) {
   await build({
-    entryPoints: { index: "src/index.ts", jax: "src/adapters/jax.ts", tfjs: "src/adapters/tfjs.ts" },
+    entryPoints,
     external: ["@jax-js/jax", "@tensorflow/*"],
     outdir,
     bundle: true,
@@ -84,25 +77,47 @@ async function bundle(outdir, plugins) {
   });
 }
 
+/** Puts a file beside `file`, which is imported by its name, in its place. */
+function instead(file, other) {
+  return {
+    name: `${other} for ${file}`,
+    setup(esbuild) {
+      const filter = new RegExp(`/${file.replace(".", "\\.")}$`);
+      esbuild.onResolve({ filter }, async ({ path, ...about }) =>
+        esbuild.resolve(path.replace(filter, `/${other}`), about),
+      );
+    },
+  };
+}
+
 /** Takes the core from a static import of `specifier` instead of from bytes in the bundle. */
 function staticCore(specifier) {
   return {
     name: "static-core",
     setup(esbuild) {
-      esbuild.onResolve({ filter: /^\.\/module\.ts$/ }, ({ resolveDir }) => ({
-        path: `${resolveDir}/module-static.ts`,
-      }));
       esbuild.onResolve({ filter: /^core\.wasm$/ }, () => ({ path: specifier, external: true }));
     },
   };
 }
 
+/** The package's entries but for random-ltd/webgpu, and that one. */
+const ENTRIES = { index: "src/index.ts", jax: "src/adapters/jax.ts", tfjs: "src/adapters/tfjs.ts" };
+const WEBGPU = { webgpu: "src/index.ts" };
+
 if (!process.argv.includes("--core")) {
   rmSync("dist", { recursive: true, force: true });
   try {
-    await bundle("dist", []);
-    await bundle("dist/workerd", [staticCore("../core.wasm")]);
-    await bundle("dist/edge-light", [staticCore("../core.wasm?module")]);
+    const small = instead("cpu.ts", "small-cpu.ts");
+    await bundle("dist", ENTRIES);
+    await bundle("dist", WEBGPU, small, instead("module.ts", "module-sampling.ts"));
+    for (const [folder, core] of [
+      ["dist/workerd", "../core.wasm"],
+      ["dist/edge-light", "../core.wasm?module"],
+    ]) {
+      const plugins = [instead("module.ts", "module-static.ts"), staticCore(core)];
+      await bundle(folder, ENTRIES, ...plugins);
+      await bundle(folder, WEBGPU, small, ...plugins);
+    }
   } catch {
     process.exit(1); // esbuild told why; uncaught, it would have binaryen print itself, all 8 MB
   }

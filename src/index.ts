@@ -2,7 +2,7 @@
  * Random layerwise token dropping for transformer training: deterministic sampling of the retained tokens, attention
  * masks among them, and exact gather and scatter of hidden states.
  */
-export { type CPUBackendName, cpuBackend } from "./backends/cpu.ts";
+export { type CPUBackendName, cpuBackend } from "./backends/choice.ts";
 export { prepareGPU, type RequestGPUDeviceOptions, requestGPUDevice } from "./backends/webgpu/device.ts";
 export {
   dispose,

@@ -2,7 +2,7 @@ import type { MaskGeometry, MaskOperations } from "./backends/backend.ts";
 import { maskBackend } from "./backends/cpu.ts";
 import { checkInteger, checkObject, wrongValue } from "./check.ts";
 import { checkEncoder, checkIndices, resultTensor } from "./indices.ts";
-import { type CPUTensor, checkTensor, elementBytes, isGPUTensor, type Tensor } from "./tensor.ts";
+import { checkTensor, elementBytes, isGPUTensor, type Tensor } from "./tensor.ts";
 
 /** Options of {@link maskGather} and {@link maskSlice}. */
 export interface MaskOptions<T extends Tensor> {
@@ -12,9 +12,9 @@ export interface MaskOptions<T extends Tensor> {
   encoder?: GPUCommandEncoder;
 }
 
-/** The operations that run where `mask` lives. */
-function operationsOf(mask: Tensor): MaskOperations<Tensor> {
-  return (isGPUTensor(mask) ? mask.operations : maskBackend()) as MaskOperations<Tensor>;
+/** The operations that run where `mask`, which the caller calls `name`, lives. */
+function operationsOf(name: string, mask: Tensor): MaskOperations<Tensor> {
+  return (isGPUTensor(mask) ? mask.operations : maskBackend(name, mask)) as MaskOperations<Tensor>;
 }
 
 /** A mask `[B,H,S,S]` or `[B,H,1,S]`, checked, and its geometry but for K. */
@@ -29,6 +29,7 @@ export function checkMask(name: string, value: unknown): { mask: Tensor; g: Omit
 
 /** The mask's rows and columns at the retained positions; arguments are checked. */
 export function gatherChecked(
+  name: string,
   mask: Tensor,
   indices: Tensor,
   base: Omit<MaskGeometry, "kept">,
@@ -40,12 +41,13 @@ export function gatherChecked(
   const layers = indices.shape.length === 3 ? indices.shape[0] : 1;
   const shape = indices.shape.length === 3 ? [layers, ...perLayer] : perLayer;
   const result = resultTensor("out", out, mask, shape, [mask, indices]);
-  operationsOf(mask).maskGather(result, mask, indices, { ...base, kept, layers, batch }, encoder);
+  operationsOf(name, mask).maskGather(result, mask, indices, { ...base, kept, layers, batch }, encoder);
   return result;
 }
 
 /** The mask's top-left corner; arguments are checked. */
 export function sliceChecked(
+  name: string,
   mask: Tensor,
   kept: number,
   base: Omit<MaskGeometry, "kept">,
@@ -54,27 +56,8 @@ export function sliceChecked(
 ): Tensor {
   const shape = [base.maskBatch, base.heads, base.query === 1 ? 1 : kept, kept];
   const result = resultTensor("out", out, mask, shape, [mask]);
-  operationsOf(mask).maskSlice(result, mask, { ...base, kept }, encoder);
+  operationsOf(name, mask).maskSlice(result, mask, { ...base, kept }, encoder);
   return result;
-}
-
-/**
- * Throws unless the top-left K x K of a CPU mask is what gathering would give, whatever the positions: every entry
- * depends only on the sign of j - i, or nothing is dropped.
- */
-export function checkSliceable(name: string, mask: CPUTensor, g: MaskGeometry): void {
-  if (g.kept === g.seq) return;
-  const place = maskBackend().firstNotBySign(mask, g);
-  if (place < 0) return;
-  const [j, i] = [place % g.seq, Math.floor(place / g.seq) % g.query];
-  const bh = Math.floor(place / (g.seq * g.query));
-  wrongValue(
-    name,
-    'entries that depend only on the sign of j - i, alike in all rows and heads, with maskMode "slice" ' +
-      '("gather" is right for every mask, "slice-unchecked" takes the corner regardless)',
-    mask,
-    `another entry at [${Math.floor(bh / g.heads)},${bh % g.heads},${i},${j}]`,
-  );
 }
 
 /**
@@ -101,7 +84,7 @@ export function maskGather<T extends Tensor>(
   const encoder = checkEncoder(options.encoder, m);
   const batch = g.maskBatch === 1 ? undefined : g.maskBatch;
   const indices = checkIndices("sortedIndices", sortedIndices, m, batch, g.seq, [3, 2]);
-  return gatherChecked(m, indices, g, options.out, encoder) as T;
+  return gatherChecked("mask", m, indices, g, options.out, encoder) as T;
 }
 
 /**
@@ -126,5 +109,5 @@ export function maskSlice<T extends Tensor>(
   checkObject("options", options);
   const encoder = checkEncoder(options.encoder, m);
   const kept = checkInteger("reservedLength", reservedLength, 1, g.seq);
-  return sliceChecked(m, kept, g, options.out, encoder) as T;
+  return sliceChecked("mask", m, kept, g, options.out, encoder) as T;
 }

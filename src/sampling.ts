@@ -1,8 +1,8 @@
 import type { SampleRequest } from "./backends/backend.ts";
-import { samplingBackend } from "./backends/cpu.ts";
+import { checkSliceable, samplingBackend } from "./backends/cpu.ts";
 import { checkChoice, checkInteger, checkObject, checkSeed, wrongValue } from "./check.ts";
 import { checkEncoder } from "./indices.ts";
-import { checkMask, checkSliceable, gatherChecked, sliceChecked } from "./masks.ts";
+import { checkMask, gatherChecked, sliceChecked } from "./masks.ts";
 import {
   bytesOf,
   type CPUTensor,
@@ -195,8 +195,8 @@ export function gptSampleTokens(options: GPTSampleOptions): SampledTokens {
   if (!attn) return { sampledIndices, newMask: null };
   const newMask =
     mode === "gather"
-      ? gatherChecked(attn.mask, sampledIndices, attn.g, undefined, encoder)
-      : sliceChecked(attn.mask, kept, attn.g, undefined, encoder);
+      ? gatherChecked("attnMask", attn.mask, sampledIndices, attn.g, undefined, encoder)
+      : sliceChecked("attnMask", attn.mask, kept, attn.g, undefined, encoder);
   return { sampledIndices, newMask };
 }
 
@@ -219,6 +219,8 @@ export function bertSampleTokens<O extends SampleOptions>(options: O): SampledTo
 export function bertSampleTokens(options: SampleOptions): SampledTokens {
   const { request, attn, encoder } = checkSampling(options);
   const sampledIndices = draw(request);
-  const newMask = attn ? gatherChecked(attn.mask, sampledIndices, attn.g, undefined, encoder) : null;
+  const newMask = attn
+    ? gatherChecked("attnMask", attn.mask, sampledIndices, attn.g, undefined, encoder)
+    : null;
   return { sampledIndices, newMask };
 }

@@ -71,9 +71,9 @@ export interface ScatterGradients<T extends Tensor> {
 
 const STATES = "at least two dimensions, [B,S,...] or with batchFirst false [S,B,...]";
 
-/** The operations that run where `t` lives. */
-function operationsOf(t: Tensor): TokenOperations<Tensor> {
-  return (isGPUTensor(t) ? t.operations : tokenBackend()) as TokenOperations<Tensor>;
+/** The operations that run where `t`, which the caller calls `name`, lives. */
+function operationsOf(name: string, t: Tensor): TokenOperations<Tensor> {
+  return (isGPUTensor(t) ? t.operations : tokenBackend(name, t)) as TokenOperations<Tensor>;
 }
 
 interface Layout {
@@ -124,7 +124,7 @@ function gatherForward<T extends Tensor>(
 ): T {
   const { x, indices, g, encoder } = checkStates("activations", activations, sortedIndices, options);
   const out = resultTensor("out", options.out, x, withTokens(x, g.kept, g.batchFirst), [x, indices]);
-  operationsOf(x).gather(out, x, indices, g, encoder);
+  operationsOf("activations", x).gather(out, x, indices, g, encoder);
   return out as T;
 }
 
@@ -144,7 +144,7 @@ function gatherBackward<T extends Tensor>(
   const { accumulateInto, out } = options;
   if (accumulateInto === undefined) {
     const result = resultTensor("out", out, grad, shape, [grad, indices]);
-    operationsOf(grad).scatterZeros(result, grad, indices, g, encoder, out === undefined);
+    operationsOf("retainedGrad", grad).scatterZeros(result, grad, indices, g, encoder, out === undefined);
     return result as T;
   }
   if (out !== undefined) wrongType("out", "no out beside accumulateInto", out);
@@ -152,7 +152,7 @@ function gatherBackward<T extends Tensor>(
   checkDType("accumulateInto", into, isGPUTensor(into) ? ["float32"] : ["float32", "float64"]);
   checkResultShape("accumulateInto", into, shape);
   checkDisjoint("accumulateInto", into, [grad, indices]);
-  operationsOf(grad).accumulate(into, grad, indices, g, encoder);
+  operationsOf("retainedGrad", grad).accumulate(into, grad, indices, g, encoder);
   return into as T;
 }
 
@@ -182,7 +182,7 @@ function scatterForward<T extends Tensor>(
     if (inPlace && !itself) wrongType("out", "no out beside inPlace", options.out);
     checkDisjoint("out", out, itself ? [part, indices] : [x, part, indices]);
   }
-  operationsOf(x).scatter(out, x, part, indices, g, encoder);
+  operationsOf("allActivations", x).scatter(out, x, part, indices, g, encoder);
   return out as T;
 }
 
@@ -210,7 +210,7 @@ function scatterBackward<T extends Tensor>(
   const partShape = withTokens(grad, g.kept, g.batchFirst);
   const part = resultTensor("out", layerActivationsGrad, grad, partShape, inputs);
   if (overlap(all, part)) wrongValue("out", "two tensors that share no memory", part, "overlapping memory");
-  const operations = operationsOf(grad);
+  const operations = operationsOf("outGrad", grad);
   operations.gather(part, grad, indices, g, encoder); // before its rows are zeroed, for inPlace
   operations.zeroRows(all, grad, indices, g, encoder);
   return { allActivationsGrad: all as T, layerActivationsGrad: part as T };

@@ -29,6 +29,95 @@ describe("the packed package", () => {
     expect(project.run("node", "sample.js").trim()).toBe("wasm 2,3,8,9");
   });
 
+  it("has an entry for tokens on the GPU that samples alike and refuses the CPU's", () => {
+    writeFileSync(
+      join(project.folder, "small.js"),
+      `import * as whole from "random-ltd";
+       import * as small from "random-ltd/webgpu";
+       import { random } from "./mixed.js";
+       let same = 0;
+       for (const options of random(whole)) {
+         const [a, b] = [whole, small].map((lib) => {
+           try {
+             return lib.gptSampleTokens(options).sampledIndices.data.join();
+           } catch (error) {
+             return error.message;
+           }
+         });
+         if (a !== b) throw new Error(JSON.stringify([options, a, b], (_, x) => (typeof x === "bigint" ? \`\${x}\` : x)));
+         same++;
+       }
+       const { tensor, tokenSort } = small;
+       const refused = (call) => {
+         try {
+           call();
+         } catch (error) {
+           return \`\${error.name}: \${error.message}\`;
+         }
+       };
+       const idx = tensor(new Int32Array(1), [1, 1]);
+       const x = tensor(new Float32Array(4), [1, 2, 2]);
+       const part = tensor(new Float32Array(2), [1, 1, 2]);
+       const mask = tensor(new Uint8Array(4).fill(1), [1, 1, 2, 2]);
+       const sample = { reservedLength: 1, seqLength: 2, batchSize: 1, seed: 1, attnMask: mask };
+       console.log(JSON.stringify({
+         same,
+         names: Object.keys(whole).join() === Object.keys(small).join(),
+         backend: small.cpuBackend(),
+         sorted: tokenSort(tensor(new Int32Array([3, 1]), [1, 2]), 4).data.join(),
+         refused: [
+           () => small.GatherTokens.forward(x, idx),
+           () => small.GatherTokens.backward(part, idx, { seqLength: 2 }),
+           () => small.GatherTokens.backward(part, idx, { seqLength: 2, accumulateInto: x }),
+           () => small.ScatterTokens.forward(x, part, idx, { inPlace: true }),
+           () => small.ScatterTokens.backward(x, idx),
+           () => small.maskGather(mask, idx),
+           () => small.maskSlice(mask, 1),
+           () => small.gptSampleTokens(sample),
+           () => small.gptSampleTokens({ ...sample, maskMode: "slice-unchecked" }),
+           () => small.bertSampleTokens(sample),
+         ].map(refused),
+         x: x.data.join(),
+       }));`,
+    );
+    // Every kind of call: masks, prefixes, rows of several tiles, several layers.
+    writeFileSync(
+      join(project.folder, "mixed.js"),
+      `export function* random({ tensor }) {
+         let x = 20260003;
+         const below = (n) => {
+           x ^= x << 13;
+           x ^= x >>> 17;
+           x ^= x << 5;
+           return (x >>> 0) % n;
+         };
+         for (let call = 0; call < 1500; call++) {
+           const seqLength = 1 + below(call % 50 === 0 ? 200000 : call % 7 === 0 ? 3000 : 80);
+           const [batchSize, layers, reservedLength] = [1 + below(3), 1 + below(3), 1 + below(seqLength)];
+           const flags = (of) =>
+             tensor(Uint8Array.from({ length: batchSize * seqLength }, () => Number(below(of) === 0)), [batchSize, seqLength]);
+           yield {
+             ...{ seqLength, reservedLength, batchSize, layers, seed: BigInt(below(2 ** 31)) << 31n, step: below(2 ** 31) },
+             ...{ batchOffset: below(2 ** 31), layerOffset: below(2 ** 31) },
+             ...(below(3) === 0 ? { keepPrefix: below(Math.min(reservedLength, 4) + 1) } : {}),
+             ...(below(3) === 0 ? { keepMask: flags(2 + Math.ceil((4 * seqLength) / reservedLength)) } : {}),
+             ...(below(3) === 0 ? { paddingMask: flags(2) } : {}),
+           };
+         }
+       }`,
+    );
+    const { same, names, backend, sorted, refused, x } = JSON.parse(project.run("node", "small.js"));
+    expect({ same, names, backend, sorted, x }).toEqual({
+      ...{ same: 1500, names: true, backend: "wasm", sorted: "1,3", x: "0,0,0,0" },
+    });
+    const arguments_ = "activations retainedGrad retainedGrad allActivations outGrad mask mask".split(" ");
+    expect(refused).toEqual(
+      [...arguments_, "attnMask", "attnMask", "attnMask"].map(
+        (name) => `TypeError: "${name}" expected a GPU tensor with random-ltd/webgpu, got a CPU tensor`,
+      ),
+    );
+  });
+
   it("has types for what it exports", () => {
     writeFileSync(
       join(project.folder, "types.ts"),

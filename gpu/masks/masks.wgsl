@@ -51,13 +51,13 @@ struct Row {
   source: u32, // its row in the window of the mask; too large where that or its idx is elsewhere, or nowhere
 }
 
-fn row_of(number: u32) -> Row {
-  let lbh = number / p.out_query;
+fn row_of(row: u32) -> Row {
+  let lbh = row / p.out_query;
   let lb = lbh / p.heads;
   let columns = p.idx_shift + (lb - p.lb_first) * p.kept;
   var i = 0u;
   if (p.query != 1u) {
-    i = idx[columns + number - lbh * p.out_query];
+    i = idx[columns + row - lbh * p.out_query];
   }
   let b = select(lb % p.batch, 0u, p.mask_batch == 1u);
   let source = (b * p.heads + lbh - lb * p.heads) * p.query + i - p.src_first;

@@ -1,10 +1,18 @@
 /**
- * Which CPU backend runs: the WASM core, or the plain reference where WebAssembly is forbidden or lacks SIMD.
+ * What runs on the CPU: the WASM core, or the plain reference where WebAssembly is forbidden or lacks SIMD. In the entry
+ * random-ltd/webgpu small-cpu.ts stands in this file's place.
  */
 
+import { wrongValue } from "../check.ts";
 import type { CPUTensor } from "../tensor.ts";
-import { whyNoWasm } from "../wasm/core.ts";
-import type { CPUMaskOperations, SamplingBackend, SortingBackend, TokenOperations } from "./backend.ts";
+import type {
+  CPUMaskOperations,
+  MaskGeometry,
+  SamplingBackend,
+  SortingBackend,
+  TokenOperations,
+} from "./backend.ts";
+import { cpuBackend } from "./choice.ts";
 import { referenceMasks } from "./reference/masks.ts";
 import { referenceSampling } from "./reference/sampling.ts";
 import { referenceSorting } from "./reference/sort.ts";
@@ -13,36 +21,6 @@ import { wasmMasks } from "./wasm/masks.ts";
 import { wasmSampling } from "./wasm/sampling.ts";
 import { wasmSorting } from "./wasm/sort.ts";
 import { wasmTokens } from "./wasm/tokens.ts";
-
-/** The names of the CPU backends. */
-export type CPUBackendName = "wasm" | "reference";
-
-let chosen: CPUBackendName | undefined;
-
-/**
- * Which CPU backend this runtime has: "wasm", or "reference" (the same bits, many times slower) where WebAssembly is
- * forbidden, as on a page whose Content-Security-Policy lacks `wasm-unsafe-eval`, or knows no SIMD. The first operation
- * that falls back says so by `console.warn`.
- *
- * @example
- * if (cpuBackend() === "reference") console.warn("WebAssembly is not available here");
- */
-export function cpuBackend(): CPUBackendName {
-  chosen ??= choose();
-  return chosen;
-}
-
-function choose(): CPUBackendName {
-  const reason = whyNoWasm();
-  if (reason === undefined) return "wasm";
-  console.warn(`random-ltd runs without WebAssembly, many times slower: ${reason}`);
-  return "reference";
-}
-
-/** Sets the backend, for tests that run the same suite on each; undefined goes back to what the runtime has. */
-export function useCPUBackend(name: CPUBackendName | undefined): void {
-  chosen = name;
-}
 
 /** Sampling, where this runtime does it. */
 export function samplingBackend(): SamplingBackend {
@@ -54,12 +32,34 @@ export function sortingBackend(): SortingBackend {
   return cpuBackend() === "wasm" ? wasmSorting : referenceSorting;
 }
 
-/** Masks, where this runtime does them. */
-export function maskBackend(): CPUMaskOperations {
+/**
+ * Masks, where this runtime does them.
+ * @param _name What the caller's argument is called, for an entry that has to refuse it.
+ */
+export function maskBackend(_name: string, _mask: CPUTensor): CPUMaskOperations {
   return cpuBackend() === "wasm" ? wasmMasks : referenceMasks;
 }
 
-/** Rows of tokens, where this runtime does them. */
-export function tokenBackend(): TokenOperations<CPUTensor> {
+/**
+ * Throws unless the top-left K x K of a CPU mask is what gathering would give, whatever the positions: every entry
+ * depends only on the sign of j - i, or nothing is dropped.
+ */
+export function checkSliceable(name: string, mask: CPUTensor, g: MaskGeometry): void {
+  if (g.kept === g.seq) return;
+  const place = maskBackend(name, mask).firstNotBySign(mask, g);
+  if (place < 0) return;
+  const [j, i] = [place % g.seq, Math.floor(place / g.seq) % g.query];
+  const bh = Math.floor(place / (g.seq * g.query));
+  wrongValue(
+    name,
+    'entries that depend only on the sign of j - i, alike in all rows and heads, with maskMode "slice" ' +
+      '("gather" is right for every mask, "slice-unchecked" takes the corner regardless)',
+    mask,
+    `another entry at [${Math.floor(bh / g.heads)},${bh % g.heads},${i},${j}]`,
+  );
+}
+
+/** Rows of tokens, where this runtime does them; the argument's name as for masks. */
+export function tokenBackend(_name: string, _states: CPUTensor): TokenOperations<CPUTensor> {
   return cpuBackend() === "wasm" ? wasmTokens : referenceTokens;
 }

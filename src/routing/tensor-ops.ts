@@ -1,6 +1,8 @@
 /** The library's own tensors under the layer wrapper: CPU and GPU ones alike, the operations dispatch themselves. */
+
+import { checkSliceable } from "../backends/cpu.ts";
 import { wrongValue } from "../check.ts";
-import { checkMask, checkSliceable, maskGather, maskSlice } from "../masks.ts";
+import { checkMask, maskGather, maskSlice } from "../masks.ts";
 import {
   type CPUTensor,
   elementBytes,

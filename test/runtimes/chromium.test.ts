@@ -27,6 +27,12 @@ const POLICIES: Record<string, string> = {
   "/wasm.html": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'",
 };
 
+/** A page that has its tokens on the GPU, of which the table says nothing. */
+const SMALL = `import * as lib from "/node_modules/random-ltd/dist/webgpu.js";
+import { onWebGPU } from "/answer.js";
+document.title = JSON.stringify(await onWebGPU(lib));
+`;
+
 /** The pages, and what their rows are called. */
 const PAGES = {
   plain: "Chromium, a page",
@@ -52,6 +58,8 @@ describe.skipIf(reason !== undefined)(`the same bits in Chromium, without a bund
     }
     write("script.js", SCRIPT);
     write("worker-page.js", WORKER_PAGE);
+    write("small.js", SMALL);
+    write("small.html", '<!doctype html><script type="module" src="/small.js"></script>');
     for (const name of ["plain", "strict", "wasm"]) {
       write(`${name}.html`, '<!doctype html><script type="module" src="/script.js"></script>');
     }
@@ -76,7 +84,7 @@ describe.skipIf(reason !== undefined)(`the same bits in Chromium, without a bund
   });
 
   /** Holds what a page writes into its title to the record, and returns what it warned of. */
-  async function open(name: keyof typeof PAGES): Promise<string[]> {
+  async function open(name: keyof typeof PAGES | "small"): Promise<string[]> {
     const page = await browser.newPage();
     const warnings: string[] = [];
     const errors: string[] = [];
@@ -88,7 +96,10 @@ describe.skipIf(reason !== undefined)(`the same bits in Chromium, without a bund
     const seen = JSON.parse(await page.title());
     await page.close();
     expect(errors).toEqual([]);
-    record.hold(PAGES[name], { ...seen, webgpu: { from: "its own", ...seen.webgpu } });
+    record.hold(name === "small" ? "random-ltd/webgpu" : PAGES[name], {
+      ...seen,
+      webgpu: { from: "its own", ...seen.webgpu },
+    });
     return warnings;
   }
 
@@ -100,6 +111,10 @@ describe.skipIf(reason !== undefined)(`the same bits in Chromium, without a bund
     const warnings = await open("strict");
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(/^random-ltd runs without WebAssembly/);
+  });
+
+  it("small: by random-ltd/webgpu", async () => {
+    expect(await open("small")).toEqual([]);
   });
 
   it("each of them with its row in the record", () => record.holdNames());

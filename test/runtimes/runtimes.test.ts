@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import * as esbuild from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { swiftShaderFolder } from "../../scripts/swiftshader.js";
-import { useCPUBackend } from "../../src/backends/cpu.ts";
+import { useCPUBackend } from "../../src/backends/choice.ts";
 import * as lib from "../../src/index.ts";
 import { whyNoDawn } from "../gpu/dawn.ts";
 import { type Project, packedProject } from "../suites/packed.ts";
@@ -177,6 +177,16 @@ describe("the same bits", () => {
       record.hold(name, { ...half, webgpu: { from, ...half.webgpu } });
     });
   }
+
+  const noDawn = whyNoDawn();
+  it.skipIf(noDawn)(`by random-ltd/webgpu, on GPU tensors ${noDawn ?? ""}`, () => {
+    const small = SCRIPTS["webgpu.js"].replace('"random-ltd"', '"random-ltd/webgpu"');
+    writeFileSync(join(project.folder, "small.js"), small);
+    const lies = swiftShaderFolder();
+    const variables = [`LD_LIBRARY_PATH=${lies}`, `VK_ICD_FILENAMES=${lies}/vk_swiftshader_icd.json`];
+    const { webgpu } = JSON.parse(project.run("env", ...variables, process.execPath, "small.js", dawn.path));
+    expect(webgpu.digest).toBe(EXPECTED.webgpu);
+  });
 
   it("in workerd, from a static import", async () => {
     const worker = await bundle(

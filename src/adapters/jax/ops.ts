@@ -1,7 +1,8 @@
 /** Arrays of jax-js under the layer wrapper. */
 import { numpy as np, tree } from "@jax-js/jax";
+import { checkSliceable } from "../../backends/cpu.ts";
 import { wrongType } from "../../check.ts";
-import { checkMask, checkSliceable } from "../../masks.ts";
+import { checkMask } from "../../masks.ts";
 import type { AlongSequence, TokenOps, TokensAtOptions } from "../../routing/token-ops.ts";
 import type { CPUTensor } from "../../tensor.ts";
 import { isArray, isCompiling, lookInto } from "./arrays.ts";

@@ -1,7 +1,8 @@
 /** TF.js tensors under the layer wrapper. */
 import { getBackend, slice, type Tensor, tidy } from "@tensorflow/tfjs-core";
+import { checkSliceable } from "../../backends/cpu.ts";
 import { wrongType } from "../../check.ts";
-import { checkMask, checkSliceable } from "../../masks.ts";
+import { checkMask } from "../../masks.ts";
 import type { AlongSequence, TokenOps, TokensAt } from "../../routing/token-ops.ts";
 import type { CPUTensor } from "../../tensor.ts";
 import { checkAlive, checkFits, checkTokens, isTensor } from "./check.ts";

@@ -37,11 +37,11 @@ export function programOf({
     key: `${files.join(" ")}, ${changes}`,
     code() {
       let code = ["main" as const, ...files].map((file) => wgsl[file]).join("");
-      if (unitBytes === 4) code = code.replace("unit = vec4u", "unit = u32").replace("= vec4f", "= f32");
-      if (elementBytes === 1) code = code.replace("element_bytes = 2u", "element_bytes = 1u");
-      for (const name of writable) code = code.replace(`read> ${name}:`, `read_write> ${name}:`);
+      if (unitBytes === 4) code = code.replace("=vec4u", "=u32").replace("=vec4f", "=f32");
+      if (elementBytes === 1) code = code.replace("element_bytes=2u", "element_bytes=1u");
+      for (const name of writable) code = code.replace(`read>${name}:`, `read_write>${name}:`);
       for (const [name, whole] of within) {
-        code = code.replace(new RegExp(`.*> ${name}:.*\n`), "").replaceAll(`${name}[`, `${whole}[`);
+        code = code.replace(new RegExp(`.*>${name}:.*\n`), "").replaceAll(`${name}[`, `${whole}[`);
       }
       return code;
     },

@@ -53,7 +53,7 @@ export function scratch(state: DeviceState, name: string, bytes: number, recorde
   let held = state.scratch.get(name);
   if (held === undefined || held.buffer.size < bytes) {
     if (held !== undefined) release(held);
-    held = pooled(state, roomFor(bytes), USAGE.STORAGE | USAGE.COPY_DST);
+    held = pooled(state, roomFor(bytes));
     state.scratch.set(name, held);
   }
   held.recorded ||= recorded;
@@ -72,33 +72,29 @@ export function upload(
 ): { buffer: GPUBuffer; byteOffset: number; passing: boolean } {
   const { queue } = state.device;
   const bytes = data.byteLength;
-  if (encoder !== undefined) {
-    let arena = state.arenas.get(encoder);
-    if (arena === undefined || arena.used + bytes > arena.buffer.size) {
-      const size = Math.max(
-        roomFor(bytes),
-        arena === undefined ? SLAB : Math.min(2 * arena.buffer.size, MAX_KEPT),
-      );
-      arena = { buffer: pooled(state, size, USAGE.STORAGE | USAGE.COPY_DST).buffer, used: 0 };
-      state.arenas.set(encoder, arena);
-    }
-    const byteOffset = arena.used;
-    arena.used += Math.ceil(bytes / SLOT) * SLOT;
-    queue.writeBuffer(arena.buffer, byteOffset, data as BufferSource);
-    return { buffer: arena.buffer, byteOffset, passing: false };
+  if (encoder === undefined) {
+    const passing = bytes > MAX_KEPT;
+    const buffer = passing ? pooled(state, bytes).buffer : scratch(state, "upload", bytes, false);
+    queue.writeBuffer(buffer, 0, data as BufferSource);
+    return { buffer, byteOffset: 0, passing };
   }
-  const passing = bytes > MAX_KEPT;
-  let { upload: held } = state;
-  if (passing || held === undefined || held.buffer.size < bytes) {
-    if (!passing && held !== undefined) release(held);
-    held = pooled(state, passing ? bytes : roomFor(bytes), USAGE.STORAGE | USAGE.COPY_DST);
-    if (!passing) state.upload = held;
+  let arena = state.arenas.get(encoder);
+  if (arena === undefined || arena.used + bytes > arena.buffer.size) {
+    const least = arena === undefined ? SLAB : Math.min(2 * arena.buffer.size, MAX_KEPT);
+    arena = { buffer: pooled(state, Math.max(roomFor(bytes), least)).buffer, used: 0 };
+    state.arenas.set(encoder, arena);
   }
-  queue.writeBuffer(held.buffer, 0, data as BufferSource);
-  return { buffer: held.buffer, byteOffset: 0, passing };
+  const { buffer, used: byteOffset } = arena;
+  arena.used += Math.ceil(bytes / SLOT) * SLOT;
+  queue.writeBuffer(buffer, byteOffset, data as BufferSource);
+  return { buffer, byteOffset, passing: false };
 }
 
-function pooled({ device }: DeviceState, wanted: number, usage: number): PooledBuffer {
+function pooled(
+  { device }: DeviceState,
+  wanted: number,
+  usage: number = USAGE.STORAGE | USAGE.COPY_DST,
+): PooledBuffer {
   const most = device.limits.maxBufferSize;
   const size = Math.min(wanted, most - (most % 4));
   return { buffer: device.createBuffer({ label: "random-ltd", size, usage }), recorded: false };

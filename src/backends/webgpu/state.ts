@@ -39,11 +39,9 @@ export interface DeviceState {
   /** Why a shader did not compile at its first use, until somebody is told. */
   failure: string | undefined;
   readonly parameters: ParameterPool;
-  /** Uploaded indices of calls that submit themselves. */
-  upload: PooledBuffer | undefined;
   /** Uploaded indices of calls that an encoder records: they go with the encoder. */
   readonly arenas: WeakMap<GPUCommandEncoder, { buffer: GPUBuffer; used: number }>;
-  /** Written and read by the GPU alone, each call's use in one piece of one encoder. */
+  /** What one call's GPU work reads and writes, and "upload", the indices of calls that submit themselves. */
   readonly scratch: Map<string, PooledBuffer>;
 }
 
@@ -61,7 +59,6 @@ export function stateOf(device: GPUDevice): DeviceState {
       pipelines: new Map(),
       failure: undefined,
       parameters: { slabs: [], slots: new Map(), free: 0 },
-      upload: undefined,
       arenas: new WeakMap(),
       scratch: new Map(),
     };

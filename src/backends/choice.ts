@@ -1,0 +1,32 @@
+/** Whether WebAssembly runs here, or the plain reference has to. */
+import { whyNoWasm } from "../wasm/core.ts";
+
+/** The names of the CPU backends. */
+export type CPUBackendName = "wasm" | "reference";
+
+let chosen: CPUBackendName | undefined;
+
+/**
+ * Which CPU backend this runtime has: "wasm", or "reference" (the same bits, many times slower) where WebAssembly is
+ * forbidden, as on a page whose Content-Security-Policy lacks `wasm-unsafe-eval`, or knows no SIMD. The first operation
+ * that falls back says so by `console.warn`.
+ *
+ * @example
+ * if (cpuBackend() === "reference") console.warn("WebAssembly is not available here");
+ */
+export function cpuBackend(): CPUBackendName {
+  chosen ??= choose();
+  return chosen;
+}
+
+function choose(): CPUBackendName {
+  const reason = whyNoWasm();
+  if (reason === undefined) return "wasm";
+  console.warn(`random-ltd runs without WebAssembly, many times slower: ${reason}`);
+  return "reference";
+}
+
+/** Sets the backend, for tests that run the same suite on each; undefined goes back to what the runtime has. */
+export function useCPUBackend(name: CPUBackendName | undefined): void {
+  chosen = name;
+}
