@@ -194,10 +194,11 @@ function scatterBackward<T extends Tensor>(
   const { x: grad, indices, g, encoder } = checkStates("outGrad", outGrad, sortedIndices, options);
   const { inPlace = false } = options;
   checkBoolean("inPlace", inPlace);
-  if (options.out !== undefined) checkObject("out", options.out);
-  const { allActivationsGrad, layerActivationsGrad } = options.out ?? {};
-  if (options.out && "dtype" in options.out) {
-    wrongType("out", "an object of allActivationsGrad, layerActivationsGrad or both", options.out);
+  const { out = {} } = options;
+  checkObject("out", out);
+  const { allActivationsGrad, layerActivationsGrad, ...others } = out;
+  if (Object.keys(others).length > 0) {
+    wrongType("out", "an object of allActivationsGrad, layerActivationsGrad or both", out);
   }
   if (inPlace) {
     if (allActivationsGrad !== undefined && allActivationsGrad !== outGrad) {

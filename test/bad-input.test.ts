@@ -409,8 +409,9 @@ test("ScatterTokens.backward: out has the gradients' shapes, dtypes and places",
   takes(scatterBackward, out(undefined, part));
   takes(scatterBackward, out(all, undefined));
   takes(scatterBackward, { out: {} });
-  // One of the two alone, which would never be written.
+  // What would never be written: one of the two alone, and another name.
   refuses(scatterBackward, TypeError, "out", { out: all });
+  refuses(scatterBackward, TypeError, "out", { out: { allActivationGrad: all, layerActivationsGrad: part } });
 });
 
 /** A tensor over a part of `buffer`, in floats from `start` on. */
