@@ -4,7 +4,7 @@ import { useCPUBackend } from "../../src/backends/choice.ts";
 import { bind } from "../../src/backends/webgpu/bindings.ts";
 import { stateOf } from "../../src/backends/webgpu/state.ts";
 import { bindable, columnCuts, rowWindows, spread, windowBytes } from "../../src/backends/webgpu/windows.ts";
-import { dispose, GatherTokens, ScatterTokens, tensor, toCPU, toGPU } from "../../src/index.ts";
+import { dispose, GatherTokens, maskSlice, ScatterTokens, tensor, toCPU, toGPU } from "../../src/index.ts";
 import { bytesOf, expectBytes, indexTensor } from "../suites/data.ts";
 import { checkMasks, checkTokens, random } from "./check.ts";
 import { GPU_DTYPES } from "./harness.ts";
@@ -218,6 +218,21 @@ describeOnDawn("tensors beyond a binding", take, () => {
     await expect(checkMasks(device, { ...base, ...masks, seq: seq + 1 })).rejects.toThrow(
       `"shape" expected at most 3072 bytes of a mask's row on this device, got`,
     );
+  });
+
+  test("a slice of rows that no binding holds", async () => {
+    stateOf(device).bindingLimit = 4096;
+    for (const [dtype, seq, kept, heads] of [
+      ["float32", 2000, 1500, 1],
+      ["float32", 2000, 100, 3],
+      ["uint8", 9001, 8191, 2],
+    ] as const) {
+      const mask = random(dtype, [1, heads, 1, seq], 1);
+      const x = toGPU(mask, device);
+      const out = maskSlice(x, kept);
+      expectBytes(bytesOf(await toCPU(out)), bytesOf(maskSlice(mask, kept)), `${seq} to ${kept}`);
+      for (const t of [x, out]) dispose(t);
+    }
   });
 
   test.each([-1, 0, 1])("as many workgroups as a dimension has, and %i rows more", async (more) => {

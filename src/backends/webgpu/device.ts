@@ -62,7 +62,10 @@ function usualVariants(): Variant[] {
     return [
       { files: ["rows", ...files, "units"], unitBytes: 16 },
       { files: ["rows", ...files, "units"], unitBytes: 4 },
-      { files: ["rows", to, bytes, ...how, "store", "bytes"], unitBytes: 4 },
+      // Nothing is added by bytes.
+      ...(how.includes("retain_add")
+        ? []
+        : [{ files: ["rows", to, bytes, ...how, "store", "bytes"] as const, unitBytes: 4 }]),
     ];
   };
   const mask = (unitBytes: number, elementBytes: number, ...work: Files): Variant => ({
