@@ -1,7 +1,7 @@
 // The beginning of every shader: the lanes of a dispatch, put to rows.
 //
-// WGSL has no include, so a shader is files of this folder one after the other (src/backends/webgpu/kernels.ts says
-// which): this one, one that declares Params `p` and the buffers, and one that defines `work`.
+// WGSL has no include, so a shader is files of this folder one after the other: this one, one that declares Params `p` and
+// the buffers (rows/rows.wgsl or masks/masks.wgsl, which say what follows), and others, of which one defines `work`.
 //
 // A group is a tile: 2^tile lanes across a row, 256 / 2^tile rows; a lane goes on along its row. No loop goes over rows:
 // SwiftShader runs that 1.3 to 2 times as slowly.

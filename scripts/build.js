@@ -1,7 +1,5 @@
 // Builds everything that is generated: the WASM, its embedded bytes, the shaders as strings, the bundle and the type
 // declarations.
-//   node scripts/build.js          all of it
-//   node scripts/build.js --core   the WASM and the shaders alone, which is what the tests need
 import { spawnSync } from "node:child_process";
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -77,15 +75,18 @@ async function bundle(outdir, entryPoints, ...plugins) {
   });
 }
 
-/** Puts a file beside `file`, which is imported by its name, in its place. */
+/** Puts a file beside `file`, which is imported by its name, in its place; fails where nothing imports that. */
 function instead(file, other) {
   return {
     name: `${other} for ${file}`,
     setup(esbuild) {
       const filter = new RegExp(`/${file.replace(".", "\\.")}$`);
-      esbuild.onResolve({ filter }, async ({ path, ...about }) =>
-        esbuild.resolve(path.replace(filter, `/${other}`), about),
-      );
+      let replaced = 0;
+      esbuild.onResolve({ filter }, ({ path, ...about }) => {
+        replaced++;
+        return esbuild.resolve(path.replace(filter, `/${other}`), about);
+      });
+      esbuild.onEnd(() => (replaced > 0 ? {} : { errors: [{ text: `nothing imports ${file}` }] }));
     },
   };
 }
@@ -104,29 +105,27 @@ function staticCore(specifier) {
 const ENTRIES = { index: "src/index.ts", jax: "src/adapters/jax.ts", tfjs: "src/adapters/tfjs.ts" };
 const WEBGPU = { webgpu: "src/index.ts" };
 
-if (!process.argv.includes("--core")) {
-  rmSync("dist", { recursive: true, force: true });
-  try {
-    const small = instead("cpu.ts", "small-cpu.ts");
-    await bundle("dist", ENTRIES);
-    await bundle("dist", WEBGPU, small, instead("module.ts", "module-sampling.ts"));
-    for (const [folder, core] of [
-      ["dist/workerd", "../core.wasm"],
-      ["dist/edge-light", "../core.wasm?module"],
-    ]) {
-      const plugins = [instead("module.ts", "module-static.ts"), staticCore(core)];
-      await bundle(folder, ENTRIES, ...plugins);
-      await bundle(folder, WEBGPU, small, ...plugins);
-    }
-  } catch {
-    process.exit(1); // esbuild told why; uncaught, it would have binaryen print itself, all 8 MB
+rmSync("dist", { recursive: true, force: true });
+try {
+  const small = instead("cpu.ts", "small-cpu.ts");
+  await bundle("dist", ENTRIES);
+  await bundle("dist", WEBGPU, small, instead("module.ts", "module-sampling.ts"));
+  for (const [folder, core] of [
+    ["dist/workerd", "../core.wasm"],
+    ["dist/edge-light", "../core.wasm?module"],
+  ]) {
+    const plugins = [instead("module.ts", "module-static.ts"), staticCore(core)];
+    await bundle(folder, ENTRIES, ...plugins);
+    await bundle(folder, WEBGPU, small, ...plugins);
   }
-  copyFileSync("build/core.wasm", "dist/core.wasm");
-  writeFileSync("dist/core.wasm.d.ts", "declare const core: WebAssembly.Module;\nexport default core;\n");
-  const { status } = spawnSync(
-    process.execPath,
-    ["node_modules/typescript/bin/tsc", "--noEmit", "false", "--emitDeclarationOnly"],
-    { stdio: "inherit" },
-  );
-  if (status !== 0) process.exit(status ?? 1);
+} catch {
+  process.exit(1); // esbuild told why; uncaught, it would have binaryen print itself, all 8 MB
 }
+copyFileSync("build/core.wasm", "dist/core.wasm");
+writeFileSync("dist/core.wasm.d.ts", "declare const core: WebAssembly.Module;\nexport default core;\n");
+const { status } = spawnSync(
+  process.execPath,
+  ["node_modules/typescript/bin/tsc", "--noEmit", "false", "--emitDeclarationOnly"],
+  { stdio: "inherit" },
+);
+if (status !== 0) process.exit(status ?? 1);

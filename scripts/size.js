@@ -19,7 +19,7 @@ async function page(imports) {
   return outputFiles[0].contents;
 }
 
-const MOVING = "GatherTokens, gptSampleTokens, layerOf, ScatterTokens, toCPU, toGPU";
+const MOVING = "GatherTokens, gptSampleTokens, layerOf, requestGPUDevice, ScatterTokens, toCPU, toGPU";
 
 const budgets = [
   { what: "the WASM core", bytes: readFileSync("build/core.wasm"), budget: 5 * 1024 },

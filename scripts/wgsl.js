@@ -1,9 +1,9 @@
-// Shaders as they travel: without comments and blanks, and with short names. It takes them to a quarter of their bytes
-// and from 2.5 to 2.0 KB, gzip, of a page; a line stays a line, for compilers' messages.
+// Shaders as they travel: without comments and blanks, and with short names. It takes them to a third of their bytes, and
+// from 2.4 KB, gzip and without comments, to 1.9. A line stays a line, for compilers' messages.
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
-/** Names that src/backends/webgpu/kernels.ts looks for, and those of a vector's components. */
+/** Names that src/backends/webgpu looks for, and those of a vector's components. */
 const KEPT = [
   "main",
   "unit",

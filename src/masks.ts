@@ -40,8 +40,9 @@ export function gatherChecked(
   const perLayer = [batch, base.heads, base.query === 1 ? 1 : kept, kept];
   const layers = indices.shape.length === 3 ? indices.shape[0] : 1;
   const shape = indices.shape.length === 3 ? [layers, ...perLayer] : perLayer;
+  const operations = operationsOf(name, mask);
   const result = resultTensor("out", out, mask, shape, [mask, indices]);
-  operationsOf(name, mask).maskGather(result, mask, indices, { ...base, kept, layers, batch }, encoder);
+  operations.maskGather(result, mask, indices, { ...base, kept, layers, batch }, encoder);
   return result;
 }
 
@@ -55,8 +56,9 @@ export function sliceChecked(
   encoder: GPUCommandEncoder | undefined,
 ): Tensor {
   const shape = [base.maskBatch, base.heads, base.query === 1 ? 1 : kept, kept];
+  const operations = operationsOf(name, mask);
   const result = resultTensor("out", out, mask, shape, [mask]);
-  operationsOf(name, mask).maskSlice(result, mask, { ...base, kept }, encoder);
+  operations.maskSlice(result, mask, { ...base, kept }, encoder);
   return result;
 }
 

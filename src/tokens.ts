@@ -123,8 +123,9 @@ function gatherForward<T extends Tensor>(
   options: GatherForwardOptions<T> = {},
 ): T {
   const { x, indices, g, encoder } = checkStates("activations", activations, sortedIndices, options);
+  const operations = operationsOf("activations", x);
   const out = resultTensor("out", options.out, x, withTokens(x, g.kept, g.batchFirst), [x, indices]);
-  operationsOf("activations", x).gather(out, x, indices, g, encoder);
+  operations.gather(out, x, indices, g, encoder);
   return out as T;
 }
 
@@ -140,11 +141,12 @@ function gatherBackward<T extends Tensor>(
   const indices = checkIndices("sortedIndices", sortedIndices, grad, batch, seq, [2]);
   if (indices.shape[1] !== kept) wrongValue("sortedIndices", `shape [${batch},${kept}]`, indices);
   const g: RowGeometry = { batch, seq, kept, rowBytes, batchFirst };
+  const operations = operationsOf("retainedGrad", grad);
   const shape = withTokens(grad, seq, batchFirst);
   const { accumulateInto, out } = options;
   if (accumulateInto === undefined) {
     const result = resultTensor("out", out, grad, shape, [grad, indices]);
-    operationsOf("retainedGrad", grad).scatterZeros(result, grad, indices, g, encoder, out === undefined);
+    operations.scatterZeros(result, grad, indices, g, encoder, out === undefined);
     return result as T;
   }
   if (out !== undefined) wrongType("out", "no out beside accumulateInto", out);
@@ -152,7 +154,7 @@ function gatherBackward<T extends Tensor>(
   checkDType("accumulateInto", into, isGPUTensor(into) ? ["float32"] : ["float32", "float64"]);
   checkResultShape("accumulateInto", into, shape);
   checkDisjoint("accumulateInto", into, [grad, indices]);
-  operationsOf("retainedGrad", grad).accumulate(into, grad, indices, g, encoder);
+  operations.accumulate(into, grad, indices, g, encoder);
   return into as T;
 }
 
@@ -167,6 +169,7 @@ function scatterForward<T extends Tensor>(
   checkSameShape("layerActivations", part, withTokens(x, g.kept, g.batchFirst));
   const { inPlace = false } = options;
   checkBoolean("inPlace", inPlace);
+  const operations = operationsOf("allActivations", x);
   let out: Tensor;
   if (options.out === undefined) {
     if (inPlace)
@@ -182,7 +185,7 @@ function scatterForward<T extends Tensor>(
     if (inPlace && !itself) wrongType("out", "no out beside inPlace", options.out);
     checkDisjoint("out", out, itself ? [part, indices] : [x, part, indices]);
   }
-  operationsOf("allActivations", x).scatter(out, x, part, indices, g, encoder);
+  operations.scatter(out, x, part, indices, g, encoder);
   return out as T;
 }
 
@@ -206,12 +209,12 @@ function scatterBackward<T extends Tensor>(
     }
     checkWritable(grad, "outGrad", [["sortedIndices", indices]]);
   }
+  const operations = operationsOf("outGrad", grad);
   const inputs = [grad, indices];
   const all = inPlace ? grad : resultTensor("out", allActivationsGrad, grad, grad.shape, inputs);
   const partShape = withTokens(grad, g.kept, g.batchFirst);
   const part = resultTensor("out", layerActivationsGrad, grad, partShape, inputs);
   if (overlap(all, part)) wrongValue("out", "two tensors that share no memory", part, "overlapping memory");
-  const operations = operationsOf("outGrad", grad);
   operations.gather(part, grad, indices, g, encoder); // before its rows are zeroed, for inPlace
   operations.zeroRows(all, grad, indices, g, encoder);
   return { allActivationsGrad: all as T, layerActivationsGrad: part as T };

@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import * as cpu from "../src/backends/cpu.ts";
+import * as smallCPU from "../src/backends/small-cpu.ts";
 
 const root = fileURLToPath(new URL("../src", import.meta.url));
 
@@ -95,6 +97,11 @@ describe.each(files)("%s", (file) => {
   test("is not reached by its own imports", () => {
     expect(own.filter((path) => reach(path).has(file))).toEqual([]);
   });
+});
+
+test("what stands in the place of cpu.ts has all that it has", () => {
+  const names = (exports: object) => Object.keys(exports).sort();
+  expect(names(smallCPU)).toEqual(names(cpu));
 });
 
 test("no backend imports another", () => {

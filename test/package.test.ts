@@ -122,6 +122,12 @@ describe("the packed package", () => {
     writeFileSync(
       join(project.folder, "types.ts"),
       `import { type CPUTensor, gptSampleTokens, tensor } from "random-ltd";
+       import { requestGPUDevice } from "random-ltd/webgpu";
+       requestGPUDevice().then((device) => {
+         // @ts-expect-error a number: the types know WebGPU
+         const most: string = device.limits.maxBufferSize;
+         return most;
+       });
        const attnMask = tensor(new Uint8Array(256), [1, 1, 16, 16]);
        const sampled = gptSampleTokens({ reservedLength: 4, seqLength: 16, batchSize: 1, seed: 7n, attnMask });
        export const mask: CPUTensor = sampled.newMask;

@@ -3,8 +3,8 @@
 //
 //   words   elements of 4 bytes
 //   quads   of 4 bytes, 4 a lane, where rows of dst are multiples of 16 bytes and begin at such
-//   parts   of 2 bytes, or of 1 with `const element_bytes`, where rows of dst are whole words
-//   odd     of 2 bytes or 1 where rows of dst end within a word
+//   parts   of 2 bytes, or of 1 where `element_bytes` is made 1, where rows of dst are whole words; with store.wgsl
+//   odd     of 2 bytes or 1 where rows of dst end within a word; with store.wgsl
 //
 // After DeepSpeed's csrc/random_ltd/slice_attn_masks.cu and bert_sample_tokens in ops/random_ltd/dropping_utils.py.
 //

@@ -7,7 +7,8 @@
 //                     row is written once: copying all rows and then K of them again would move (S + K) / S as much
 //   corner            dst[q,i,:] = src[q,i,0 ... row), i < inner: a mask's top-left corner; one row alone is a plain copy
 //
-// One of each kind of file makes the shader of an operation:
+// One of each kind of file makes the shader of an operation; with `bytes` comes store.wgsl. invert.wgsl, which makes the
+// map, takes to_named alone.
 //
 //   `row_to`, the row of dst that a row of the dispatch is for       to_each, to_named
 //   `source_of`, what that row is made of                            from_index, from_map, from_corner, from_named
@@ -17,7 +18,7 @@
 //
 // After gather_tokens_impl and scatter_tokens_impl in DeepSpeed's csrc/random_ltd/gather_scatter.cu. Bits are moved, not
 // numbers, but by retain_add. Positions are distinct, so no two lanes write one place and no atomics are needed. Nothing is
-// divided but once a row.
+// divided but once a row, and in words that rows share.
 //
 // src, dst, base  windows of rows: retained ones [B,K,row], all [B,S,row]; [K,B,row] and [S,B,row] where the batch is
 //                 the second dimension; base's is dst's. Of a corner: src has rows of `src_step` units, `all_outer` of

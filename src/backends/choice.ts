@@ -9,7 +9,7 @@ let chosen: CPUBackendName | undefined;
 /**
  * Which CPU backend this runtime has: "wasm", or "reference" (the same bits, many times slower) where WebAssembly is
  * forbidden, as on a page whose Content-Security-Policy lacks `wasm-unsafe-eval`, or knows no SIMD. The first operation
- * that falls back says so by `console.warn`.
+ * that falls back says so by `console.warn`. Of `random-ltd/webgpu` it tells how sampling runs.
  *
  * @example
  * if (cpuBackend() === "reference") console.warn("WebAssembly is not available here");

@@ -6,8 +6,8 @@
 import { checkBoolean, checkChoice, checkInteger, wrongType, wrongValue } from "../check.ts";
 import { checkSection } from "./keys.ts";
 
-const MAX_LENGTH = 2 ** 31 - 1;
-const MAX_LAYERS = 2 ** 32 - 1;
+const MAX_LENGTH = 0x7fffffff;
+const MAX_LAYERS = 0xffffffff;
 
 /** How K grows from `min_value` to `max_value`: DeepSpeed's `random_ltd_schedule`. Lengths are in tokens. */
 export interface RandomLTDScheduleConfig {

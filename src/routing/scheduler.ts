@@ -7,7 +7,7 @@ import {
   type RandomLTDConfig,
 } from "./random-ltd-config.ts";
 
-const MAX_STEP = 2 ** 32 - 1;
+const MAX_STEP = 0xffffffff;
 
 /** The sampling rule that this library draws by, saved with the state. */
 const SAMPLING_RULE = 1;

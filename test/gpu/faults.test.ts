@@ -235,6 +235,24 @@ describeOnDawn("faults", take, () => {
     expect((await device.popErrorScope())?.message).toMatch(/nothing/);
   });
 
+  test("a compiler that can't be asked leaves no rejection unheard", async () => {
+    const unheard: unknown[] = [];
+    const listen = (reason: unknown) => unheard.push(reason);
+    process.on("unhandledRejection", listen);
+    const { createShaderModule } = device;
+    device.createShaderModule = (descriptor) => {
+      const module = createShaderModule.call(device, descriptor);
+      module.getCompilationInfo = () => Promise.reject(new Error("gone"));
+      return module;
+    };
+    const code = () => "@compute @workgroup_size(1)\nfn main() {\n}\n";
+    expect(pipelineOf(stateOf(device), { key: "unasked", code })).toBeDefined();
+    device.createShaderModule = createShaderModule;
+    await new Promise((done) => setTimeout(done, 50));
+    process.off("unhandledRejection", listen);
+    expect(unheard).toEqual([]);
+  });
+
   test("a lost device gives its own reason, and the next device works", async () => {
     const gpu = await dawn();
     const adapter = (await gpu.requestAdapter())!;

@@ -31,7 +31,7 @@ process.exit();
 /** Both at once, where no script can be run. */
 const BOTH = `import * as lib from "random-ltd";
 import { onCPU, onWebGPU } from "./answer.js";
-const both = async () => ({ ...onCPU(lib), ...(await onWebGPU(lib)) });
+const answer = async () => ({ ...onCPU(lib), ...(await onWebGPU(lib)) });
 `;
 
 const json = (path: string) => JSON.parse(readFileSync(path, "utf8"));
@@ -188,43 +188,60 @@ describe("the same bits", () => {
     expect(webgpu.digest).toBe(EXPECTED.webgpu);
   });
 
-  it("in workerd, from a static import", async () => {
-    const worker = await bundle(
-      "workerd",
-      `${BOTH}export default { fetch: async () => Response.json(await both()) };`,
-      "esm",
-    );
-    const { Miniflare } = load("miniflare");
-    const miniflare = new Miniflare({
-      compatibilityDate: "2026-04-01",
-      modules: [
-        { type: "ESModule", path: "worker.js", contents: worker },
-        {
-          type: "CompiledWasm",
-          path: "core.wasm",
-          contents: readFileSync(join(project.folder, "node_modules/random-ltd/dist/core.wasm")),
-        },
-      ],
-    });
-    try {
-      const seen = await (await miniflare.dispatchFetch("http://localhost/")).json();
-      record.hold("workerd", { ...seen, version: packaged("workerd") });
-    } finally {
-      await miniflare.dispose();
-    }
-  });
+  /** What `answer` of a script gives in workerd, and in edge-runtime with code generation off. */
+  const WORKERS: Record<string, (script: string) => Promise<any>> = {
+    async workerd(script) {
+      const worker = `${script}export default { fetch: async () => Response.json(await answer()) };`;
+      const { Miniflare } = load("miniflare");
+      const miniflare = new Miniflare({
+        compatibilityDate: "2026-04-01",
+        modules: [
+          { type: "ESModule", path: "worker.js", contents: await bundle("workerd", worker, "esm") },
+          { type: "CompiledWasm", path: "core.wasm", contents: core() },
+        ],
+      });
+      try {
+        return await (await miniflare.dispatchFetch("http://localhost/")).json();
+      } finally {
+        await miniflare.dispose();
+      }
+    },
+    async "edge-runtime"(script) {
+      const { EdgeRuntime } = load("edge-runtime");
+      const runtime = new EdgeRuntime({
+        codeGeneration: { strings: false, wasm: false },
+        extend: (context: Record<string, unknown>) =>
+          Object.assign(context, { givenWasm: new WebAssembly.Module(core()) }),
+      });
+      runtime.evaluate(await bundle("edge-light", `${script}globalThis.seen = answer();`, "iife"));
+      return await runtime.context.seen;
+    },
+  };
+  const core = () => readFileSync(join(project.folder, "node_modules/random-ltd/dist/core.wasm"));
 
-  it("in edge-runtime with code generation off", async () => {
-    const script = await bundle("edge-light", `${BOTH}globalThis.seen = both();`, "iife");
-    const { EdgeRuntime } = load("edge-runtime");
-    const wasm = readFileSync(join(project.folder, "node_modules/random-ltd/dist/core.wasm"));
-    const runtime = new EdgeRuntime({
-      codeGeneration: { strings: false, wasm: false },
-      extend: (context: Record<string, unknown>) =>
-        Object.assign(context, { givenWasm: new WebAssembly.Module(wasm) }),
+  describe.each(Object.keys(WORKERS))("in %s", (name) => {
+    it("from a static import", async () => {
+      record.hold(name, { ...(await WORKERS[name](BOTH)), version: packaged(name) });
     });
-    runtime.evaluate(script);
-    record.hold("edge-runtime", { ...(await runtime.context.seen), version: packaged("edge-runtime") });
+
+    it("by random-ltd/webgpu, which moves nothing on the CPU", async () => {
+      const sample = { reservedLength: 4, seqLength: 16, batchSize: 1, seed: 7 };
+      const seen = await WORKERS[name](`import * as lib from "random-ltd/webgpu";
+const answer = async () => {
+  const { sampledIndices } = lib.gptSampleTokens(${JSON.stringify(sample)});
+  try {
+    lib.GatherTokens.forward(lib.tensor(new Float32Array(32), [1, 16, 2]), lib.layerOf(sampledIndices, 0));
+  } catch (error) {
+    return { backend: lib.cpuBackend(), indices: [...sampledIndices.data], refused: error.message };
+  }
+};
+`);
+      expect(seen).toEqual({
+        backend: "wasm",
+        indices: [...lib.gptSampleTokens(sample).sampledIndices.data],
+        refused: '"activations" expected a GPU tensor with random-ltd/webgpu, got a CPU tensor',
+      });
+    });
   });
 
   it("each of them with its row in the record", () => record.holdNames());

@@ -1,6 +1,5 @@
 /** How the tensors of one dispatch are bound, also where several lie in one GPUBuffer. */
 import type { BufferName } from "./kernels.ts";
-import { bindable } from "./windows.ts";
 
 /** Bytes of a buffer that a dispatch reads, or as `dst` writes. */
 export interface Operand {
@@ -11,7 +10,7 @@ export interface Operand {
 }
 
 /** One binding, and where in it, in bytes, each of its operands begins. */
-export interface Bound {
+interface Bound {
   readonly name: BufferName;
   readonly range: { readonly buffer: GPUBuffer; readonly offset: number; readonly size: number };
   readonly writable: boolean;
@@ -25,35 +24,32 @@ export interface Bound {
  */
 export function bind(operands: readonly Operand[], alignment: number): Bound[] {
   const written = operands.find(({ name }) => name === "dst")!.buffer;
-  const groups: { operands: Operand[]; start: number; end: number }[] = [];
-  // dst first: a group takes the name of its first member.
-  for (const operand of [...operands].sort((a, b) => Number(b.name === "dst") - Number(a.name === "dst"))) {
-    const start = operand.start - (operand.start % alignment);
-    let group = { operands: [operand], start, end: operand.end };
-    for (const other of operand.buffer === written
-      ? groups.filter((g) => g.operands[0].buffer === written)
-      : []) {
-      const round = (end: number) => Math.ceil(end / 4) * 4;
-      if (group.start >= round(other.end) || other.start >= round(group.end)) continue;
-      groups.splice(groups.indexOf(other), 1);
+  let groups: { operands: Operand[]; start: number; end: number }[] = [];
+  for (const operand of operands) {
+    let group = {
+      operands: [operand],
+      start: operand.start - (operand.start % alignment),
+      end: Math.ceil(operand.end / 4) * 4,
+    };
+    groups = groups.filter((other) => {
+      const apart = group.start >= other.end || other.start >= group.end;
+      if (apart || operand.buffer !== written || other.operands[0].buffer !== written) return true;
       group = {
         operands: [...other.operands, ...group.operands],
         start: Math.min(group.start, other.start),
         end: Math.max(group.end, other.end),
       };
-    }
+      return false;
+    });
     groups.push(group);
   }
   return groups.map(({ operands: members, start, end }) => {
-    const { offset, size } = bindable(start, end, alignment);
-    const [{ name, buffer }] = members.some((m) => m.name === "dst")
-      ? members.filter((m) => m.name === "dst")
-      : members;
+    const { name, buffer } = members.find((m) => m.name === "dst") ?? members[0];
     return {
       name,
-      range: { buffer, offset, size },
+      range: { buffer, offset: start, size: end - start },
       writable: buffer === written,
-      shifts: new Map(members.map((m) => [m.name, m.start - offset])),
+      shifts: new Map(members.map((m) => [m.name, m.start - start])),
     };
   });
 }

@@ -15,12 +15,13 @@ const LANES = 256;
 const STEPS = 32;
 
 /** What a shader is to do. */
-export interface Dispatch extends Pick<Variant, "files" | "unitBytes" | "elementBytes"> {
+interface Dispatch extends Pick<Variant, "files" | "unitBytes" | "elementBytes"> {
   readonly operands: readonly Operand[];
-  /** The words of the shader's Params, given where each operand begins in its binding, in bytes. */
-  readonly params: (shift: (name: BufferName) => number) => readonly number[];
-  /** Workgroups along x, y and z. */
-  readonly groups: readonly [number, number, number];
+  /** Rows that it goes over, and lanes that one of them has work for. */
+  readonly rows: number;
+  readonly lanes: number;
+  /** The words of the shader's Params from `tile` on, given where each operand begins in its binding, in bytes. */
+  readonly params: (tile: number, shift: (name: BufferName) => number) => readonly number[];
 }
 
 /** A call under way. */
@@ -63,7 +64,11 @@ export class Call {
     const [most, mostBytes] = [2 ** 32 - 2, this.budget - 1024];
     if (rows > most) wrongValue("shape", `at most ${most} rows of a tensor on a GPU`, rows);
     if (rowBytes > mostBytes) {
-      wrongValue("shape", `at most ${mostBytes} bytes of a mask's row on this device`, rowBytes);
+      wrongValue(
+        "shape",
+        `at most ${mostBytes} bytes a row of a mask or its indices on this device`,
+        rowBytes,
+      );
     }
   }
 
@@ -80,8 +85,11 @@ export class Call {
     return zeroed;
   }
 
-  dispatch({ operands, params, groups, ...variant }: Dispatch): void {
+  dispatch({ operands, rows, lanes, params, ...variant }: Dispatch): void {
     const { device } = this.state;
+    const tile = this.tile(lanes, rows);
+    const most = device.limits.maxComputeWorkgroupsPerDimension;
+    const along = Math.ceil(lanes / (STEPS * 2 ** tile));
     const bounds = bind(operands, device.limits.minStorageBufferOffsetAlignment);
     const shifts = new Map<BufferName, number>();
     const within = new Map<BufferName, BufferName>();
@@ -96,7 +104,7 @@ export class Call {
       .map((bound) => bound.name);
     const program = programOf({ ...variant, writable, within });
     const pipeline = pipelineOf(this.state, program);
-    const words = params((operand) => shifts.get(operand) ?? 0);
+    const words = params(tile, (operand) => shifts.get(operand) ?? 0);
     const bindGroup = device.createBindGroup({
       layout: pipeline.getBindGroupLayout(0),
       entries: [
@@ -107,7 +115,7 @@ export class Call {
     this.pass ??= this.encoder.beginComputePass({ label: `random-ltd ${program.key}` });
     this.pass.setPipeline(pipeline);
     this.pass.setBindGroup(0, bindGroup);
-    this.pass.dispatchWorkgroups(...groups);
+    this.pass.dispatchWorkgroups(...spread(Math.ceil(rows / (LANES >> tile)), most), Math.min(along, most));
   }
 
   /**
@@ -115,19 +123,11 @@ export class Call {
    * what is done once a row counts more: 64 B by 4 lanes took 2.1 copies and by 1 lane 1.3; 1 KB by 16 lanes 2.3, by 4
    * lanes 1.3. Few rows, as of a plain copy, take more lanes each, which would have none otherwise.
    */
-  tile(length: number, rows: number): number {
+  private tile(length: number, rows: number): number {
     const most = this.state.software ? Math.min(2, Math.floor(Math.log2(length / 16))) : 4;
     let tile = Math.max(0, Math.min(most, Math.ceil(Math.log2(length))));
     while (LANES >> tile > rows && 1 << tile < length) tile++;
     return tile;
-  }
-
-  /** Workgroups for `rows` rows of `length` units, a tile each. */
-  rowGroups(rows: number, length: number): [number, number, number] {
-    const most = this.state.device.limits.maxComputeWorkgroupsPerDimension;
-    const tile = this.tile(length, rows);
-    const along = Math.ceil(length / (STEPS * 2 ** tile));
-    return [...spread(Math.ceil(rows / (LANES >> tile)), most), Math.min(along, most)];
   }
 
   /** Ends the call: submits it, unless it was recorded for the caller. */

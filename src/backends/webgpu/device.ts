@@ -36,8 +36,8 @@ export async function requestGPUDevice(options: RequestGPUDeviceOptions = {}): P
 }
 
 /**
- * Compiles every shader of the library for a device ahead of its first use, without holding up the device. What is not
- * prepared is compiled when it is first called.
+ * Compiles every shader of the library, but for tensors that share a GPUBuffer, for a device ahead of its first use,
+ * without holding up the device. What is not prepared is compiled when it is first called.
  *
  * @param device The device to compile for.
  * @throws Error, by rejecting, where a shader does not compile: the compiler's words and the numbered source;
@@ -69,7 +69,9 @@ function usualVariants(): Variant[] {
     ];
   };
   const mask = (unitBytes: number, elementBytes: number, ...work: Files): Variant => ({
-    ...{ files: ["masks", ...work], unitBytes, elementBytes },
+    files: ["masks", ...work],
+    unitBytes,
+    elementBytes,
   });
   return [
     ...rows("to_each", "from_index", "retain_src", "rest_leave"),

@@ -8,7 +8,7 @@ export const BINDINGS = { src: 1, idx: 2, dst: 3, map: 4, base: 5 } as const;
 /** The name of a buffer of a shader. */
 export type BufferName = keyof typeof BINDINGS;
 
-/** The files of gpu/ that follow main.wgsl in a shader, in any order. */
+/** The files of gpu/ that follow main.wgsl in a shader. Their order is part of its key: as device.ts has it. */
 export type Files = readonly (keyof typeof wgsl)[];
 
 /** A shader. */
@@ -16,7 +16,7 @@ export interface Variant {
   readonly files: Files;
   /** Bytes of a unit: 16, as main.wgsl is written, or 4. */
   readonly unitBytes: number;
-  /** Bytes of an element, where the files know elements: 2, as masks.wgsl is written, or 1. */
+  /** Bytes of an element, where the files know elements: 2, as masks.wgsl is written, or 1; 4 changes nothing. */
   readonly elementBytes?: number;
   /** Buffers that are bound as writable, since one of their GPUBuffer is written. */
   readonly writable?: readonly BufferName[];

@@ -15,7 +15,7 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
     const [outRow, maskRow] = [kept * elementBytes, seq * elementBytes];
     const [outRows, maskRows] = [layers * batch * heads * outQuery, maskBatch * heads * query];
     call.checkRows(Math.max(outRows, maskRows), Math.max(maskRow, 4 * kept));
-    const idx = indicesOf(call, "sortedIndices", indices, out);
+    const idx = indicesOf(call, indices, out);
     const odd = outRow % 4 > 0;
     // Where they share a buffer, one may come to lie within the other's binding, whose elements have one type.
     const quads =
@@ -27,7 +27,7 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
       const target = windowBytes(out, outRow, dst);
       // Of rows that share words, every word that they touch.
       const rows = odd ? Math.ceil(target.end / 4) - Math.floor(target.start / 4) : dst.rows;
-      const length = odd ? 1 : units;
+      const lanes = odd ? 1 : units;
       for (const src of rowWindows(maskRows, maskRow, call.budget)) {
         for (const at of indexWindows(call, idx, layers * batch, kept)) {
           call.dispatch({
@@ -39,13 +39,14 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
               { name: "src", ...windowBytes(mask, maskRow, src) },
               at.operand,
             ],
-            params: (shift) => [
-              ...[rows, Math.floor(units), call.tile(length, rows)],
+            rows,
+            lanes,
+            params: (tile, shift) => [
+              ...[rows, Math.floor(units), tile],
               ...[seq, kept, query, outQuery, heads, batch, maskBatch],
               ...[dst.first, dst.rows, shift("dst"), src.first, src.rows, shift("src")],
               ...[at.first, at.rows, shift("idx") / 4],
             ],
-            groups: call.rowGroups(rows, length),
           });
         }
       }

@@ -18,12 +18,16 @@ export function pipelineOf(state: DeviceState, program: Program): GPUComputePipe
     const module = device.createShaderModule({ code });
     pipeline = device.createComputePipeline(descriptor(module, program));
     pipelines.set(program.key, pipeline);
-    // A failure is the device's to report, as any other. It is not kept, and its source is shown where one waits next.
-    void failure(module, program, code).then((message) => {
-      if (message === undefined) return;
-      pipelines.delete(program.key);
-      state.failure = message;
-    });
+    // A failure is the device's to report, as any other. What the compiler refuses is not kept, and its source is shown
+    // where one waits next.
+    failure(module, program, code).then(
+      (message) => {
+        if (message === undefined) return;
+        pipelines.delete(program.key);
+        state.failure = message;
+      },
+      () => {}, // a device that went meanwhile tells by its own reason
+    );
   }
   return pipeline;
 }
@@ -50,7 +54,7 @@ export async function compileAhead(
     ]);
     if (message !== undefined) throw new Error(message);
     if (invalid !== null) throw new Error(`${invalid.message}\n${numbered(code)}`);
-    if (pipeline instanceof Error) throw pipeline;
+    if (!("getBindGroupLayout" in (pipeline as object))) throw pipeline;
     pipelines.set(program.key, pipeline as GPUComputePipeline);
   };
   await Promise.all(programs.map(compile));

@@ -35,7 +35,6 @@ export interface Move {
 /** What one dispatch of a move goes over. */
 interface Part {
   readonly rows: number;
-  readonly tile?: number;
   readonly row?: number;
   readonly rest?: number;
   readonly dst: Window;
@@ -46,8 +45,9 @@ interface Part {
 /** The words of Params, in units of `unit` bytes. */
 function rowParams(
   { layout, rowBytes, srcRowBytes = rowBytes }: Move,
-  { rows, row = 0, tile = 0, rest = 0, dst, src, at }: Part,
+  { rows, row = 0, rest = 0, dst, src, at }: Part,
   unit: number,
+  tile: number,
   shift: (name: BufferName) => number,
 ): number[] {
   return [
@@ -72,11 +72,11 @@ export function indexWindows(call: Call, idx: GPUBytes, pieces: number, together
 }
 
 /** The indices of a call as it reads them: uploaded for it where they are the CPU's. */
-export function indicesOf(call: Call, name: string, indices: Tensor, dst: GPUBytes): GPUBytes {
+export function indicesOf(call: Call, indices: Tensor, dst: GPUBytes): GPUBytes {
   const bytes = 4 * elementCount(indices.shape);
   const most = call.state.device.limits.maxBufferSize;
   if (bytes > most)
-    wrongValue(name, `at most ${most} bytes of indices on this device`, indices, `${bytes} bytes`);
+    wrongValue("sortedIndices", `at most ${most} bytes of indices on this device`, indices, `${bytes} bytes`);
   if (!isGPUTensor(indices)) return call.upload(indices);
   if (indices.buffer !== dst.buffer) return indices;
   // Small beside what they index, so a copy is the simplest way out of sharing a binding of another unit.
@@ -127,9 +127,8 @@ export function moveRows(call: Call, m: Move): void {
       let rest = m.rest ? REST : 0;
       for (const srcRows of src ? windows(m.srcRows, srcRowBytes) : [{ first: 0, rows: m.srcRows }]) {
         const { rows } = inPlace ? srcRows : dstRows;
-        const tile = call.tile(lanes, rows);
         for (const at of idx && from !== "map" ? indexWindows(call, idx, retainedRows(m)) : [undefined]) {
-          const part = { rows, row, tile, rest, dst: dstRows, src: srcRows, at };
+          const part = { rows, row, rest, dst: dstRows, src: srcRows, at };
           const operands: Operand[] = [
             { name: "dst", ...windowBytes(dst, rowBytes, dstRows, columns) },
             ...(at ? [at.operand] : []),
@@ -141,8 +140,9 @@ export function moveRows(call: Call, m: Move): void {
             files,
             unitBytes: Math.max(unit, 4),
             operands,
-            params: (shift) => rowParams(m, part, unit, shift),
-            groups: call.rowGroups(rows, lanes),
+            rows,
+            lanes,
+            params: (tile, shift) => rowParams(m, part, unit, tile, shift),
           });
         }
         rest = 0; // those that no index names are written once among the windows of src
@@ -166,8 +166,9 @@ function invert(call: Call, m: Move, dst: Window): Operand {
       files: ["rows", "to_named", "invert"],
       unitBytes: 4,
       operands: [at.operand, { name: "dst", ...map }],
-      params: (shift) => rowParams(m, part, 4, shift),
-      groups: call.rowGroups(rows, 1),
+      rows,
+      lanes: 1,
+      params: (tile, shift) => rowParams(m, part, 4, tile, shift),
     });
   }
   return { name: "map", ...map };

@@ -19,7 +19,7 @@ export interface PooledBuffer {
 }
 
 /** Parameters of dispatches, 256 bytes apart; `slots` finds those that were written before. */
-export interface ParameterPool {
+interface ParameterPool {
   readonly slabs: PooledBuffer[];
   readonly slots: Map<string, { slab: PooledBuffer; offset: number }>;
   /** Free places in the last slab. */

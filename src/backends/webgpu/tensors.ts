@@ -100,11 +100,8 @@ export function toGPU(tensor: CPUTensor, device: GPUDevice, options: ToGPUOption
   if (out === undefined) {
     out = webgpuOperations.empty(device, t.shape, t.dtype);
   } else {
-    const held = checkTensor("out", out);
-    if (!isGPUTensor(held)) wrongType("out", "a GPU tensor", out, "a CPU tensor");
-    if (held.device !== device)
-      wrongType("out", "a tensor on the same device", out, "a tensor on another device");
-    checkAlongside("out", out, { ...held, dtype: t.dtype });
+    const like = { dtype: t.dtype, device, operations: webgpuOperations } as GPUTensor;
+    checkAlongside("out", out, like);
     checkResultShape("out", out, t.shape);
   }
   write(out, bytesOf(t));

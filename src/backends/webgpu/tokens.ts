@@ -17,7 +17,7 @@ function move(
   const call = new Call(dst.device, encoder, dst, [src, base, indices]);
   const [all, some] = [batch * seq, batch * kept];
   call.checkRows(all);
-  const idx = indicesOf(call, "sortedIndices", indices, dst);
+  const idx = indicesOf(call, indices, dst);
   const [dstRows, srcRows] = from === "index" ? [some, all] : [all, some];
   const layout = batchFirst
     ? ([seq, kept, kept, 1, seq, 0, 1] as const)

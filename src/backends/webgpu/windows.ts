@@ -6,7 +6,7 @@
 /** What a binding costs beyond its rows: it begins at a multiple of the device's alignment and ends at a whole word. */
 const SLACK = 512;
 
-/** Rows are counted in 32 bits, with room for the lanes of the last group. */
+/** Rows of a window are counted in 32 bits, with room for the lanes of the last group. */
 const MAX_ROWS = 2 ** 31;
 
 /** The largest binding that byte addresses of 32 bits reach. */
@@ -25,7 +25,7 @@ export interface Window {
 }
 
 /** A run of the bytes of every row. */
-export interface Columns {
+interface Columns {
   readonly start: number;
   readonly bytes: number;
 }
@@ -47,7 +47,6 @@ export function rowWindows(
 /** Cuts a row that a binding of `budget` bytes does not hold; one that it holds stays whole. */
 export function columnCuts(rowBytes: number, budget: number): Columns[] {
   const each = budget - SLACK - (budget % 256);
-  if (rowBytes <= each) return [{ start: 0, bytes: rowBytes }];
   const cuts: Columns[] = [];
   for (let start = 0; start < rowBytes; start += each) {
     cuts.push({ start, bytes: Math.min(each, rowBytes - start) });
@@ -64,16 +63,6 @@ export function windowBytes(
 ): { buffer: GPUBuffer; start: number; end: number } {
   const start = byteOffset + window.first * rowBytes + columns.start;
   return { buffer, start, end: start + (window.rows - 1) * rowBytes + columns.bytes };
-}
-
-/** A range that may be bound: whole words, from a multiple of `alignment` on. */
-export function bindable(
-  start: number,
-  end: number,
-  alignment: number,
-): { offset: number; size: number; shift: number } {
-  const offset = Math.floor(start / alignment) * alignment;
-  return { offset, size: Math.ceil(end / 4) * 4 - offset, shift: start - offset };
 }
 
 /** Workgroups along x and y for `count` of them: a dimension holds 65535. */
