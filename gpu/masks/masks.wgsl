@@ -40,10 +40,7 @@ struct Params {
   idx_shift: u32,
 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> src: array<u32>;
-@group(0) @binding(2) var<storage, read> idx: array<u32>;
-@group(0) @binding(3) var<storage, read_write> dst: array<unit>;
 
 // A row of dst.
 struct Row {

@@ -42,7 +42,7 @@ export function maskBackend(_name: string, _mask: CPUTensor): CPUMaskOperations 
 
 /**
  * Throws unless the top-left K x K of a CPU mask is what gathering would give, whatever the positions: every entry
- * depends only on the sign of j - i, or nothing is dropped.
+ * depends only on the sign of j - i, or nothing is dropped. Here, as an entry that refuses every CPU mask needs none of it.
  */
 export function checkSliceable(name: string, mask: CPUTensor, g: MaskGeometry): void {
   if (g.kept === g.seq) return;

@@ -46,6 +46,12 @@ const dawn = {
   version: json("package.json").devDependencies.webgpu.replace(/\.\d+$/, ""),
 };
 
+/** Variables by which a process finds SwiftShader. */
+function swiftShader(): string[] {
+  const lies = swiftShaderFolder();
+  return [`LD_LIBRARY_PATH=${lies}`, `VK_ICD_FILENAMES=${lies}/vk_swiftshader_icd.json`];
+}
+
 /** A runtime that is started as a process. */
 interface Started {
   readonly name: string;
@@ -169,10 +175,8 @@ describe("the same bits", () => {
 
     const noGPU = whyNot || whyNoDawn();
     it.skipIf(noGPU)(`in ${name}, on GPU tensors ${noGPU ?? ""}`, () => {
-      const lies = swiftShaderFolder();
-      const variables = [`LD_LIBRARY_PATH=${lies}`, `VK_ICD_FILENAMES=${lies}/vk_swiftshader_icd.json`];
       const script = [`${scripts}webgpu.js`, ...(ownWebGPU ? [] : [dawn.path])];
-      const half = seen("env", ...variables, ...command(), ...script);
+      const half = seen("env", ...swiftShader(), ...command(), ...script);
       const from = ownWebGPU ? "its own" : `npm's \`webgpu\` ${dawn.version}`;
       record.hold(name, { ...half, webgpu: { from, ...half.webgpu } });
     });
@@ -182,9 +186,8 @@ describe("the same bits", () => {
   it.skipIf(noDawn)(`by random-ltd/webgpu, on GPU tensors ${noDawn ?? ""}`, () => {
     const small = SCRIPTS["webgpu.js"].replace('"random-ltd"', '"random-ltd/webgpu"');
     writeFileSync(join(project.folder, "small.js"), small);
-    const lies = swiftShaderFolder();
-    const variables = [`LD_LIBRARY_PATH=${lies}`, `VK_ICD_FILENAMES=${lies}/vk_swiftshader_icd.json`];
-    const { webgpu } = JSON.parse(project.run("env", ...variables, process.execPath, "small.js", dawn.path));
+    const run = ["env", ...swiftShader(), process.execPath, "small.js", dawn.path] as const;
+    const { webgpu } = JSON.parse(project.run(...run));
     expect(webgpu.digest).toBe(EXPECTED.webgpu);
   });
 

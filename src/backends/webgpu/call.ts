@@ -20,7 +20,7 @@ interface Dispatch extends Pick<Variant, "files" | "unitBytes" | "elementBytes">
   /** Rows that it goes over, and lanes that one of them has work for. */
   readonly rows: number;
   readonly lanes: number;
-  /** The words of the shader's Params from `tile` on, given where each operand begins in its binding, in bytes. */
+  /** The words of the shader's Params, given its tile and where each operand begins in its binding, in bytes. */
   readonly params: (tile: number, shift: (name: BufferName) => number) => readonly number[];
 }
 

@@ -1,6 +1,7 @@
 import { checkObject, wrongType, wrongValue } from "../../check.ts";
 import { type Files, programOf, type Variant } from "./kernels.ts";
 import { compileAhead } from "./pipelines.ts";
+import { filesOf, type How } from "./rows.ts";
 import { checkNotLost, stateOf } from "./state.ts";
 
 /** Options of {@link requestGPUDevice}. */
@@ -56,32 +57,30 @@ export async function prepareGPU(device: GPUDevice): Promise<void> {
 
 /** Every shader as it is where each of its buffers has a binding of its own. */
 function usualVariants(): Variant[] {
-  const rows = (...files: Files): Variant[] => {
-    const [to, from, ...how] = files;
-    const bytes = from === "from_named" ? "from_map" : from;
-    return [
-      { files: ["rows", ...files, "units"], unitBytes: 16 },
-      { files: ["rows", ...files, "units"], unitBytes: 4 },
-      // Nothing is added by bytes.
-      ...(how.includes("retain_add")
-        ? []
-        : [{ files: ["rows", to, bytes, ...how, "store", "bytes"] as const, unitBytes: 4 }]),
-    ];
-  };
+  const hows: How[] = [
+    { from: "index", retain: "src" },
+    { from: "corner", retain: "src" },
+    { from: "map", retain: "src", rest: "base" },
+    { from: "map", retain: "src", rest: "zero" },
+    { from: "map", retain: "zero", rest: "base" },
+    { from: "named", retain: "src" },
+    { from: "named", retain: "zero" },
+    { from: "named", retain: "add" },
+  ];
+  const rows = hows.flatMap((how) =>
+    // Nothing is added by bytes.
+    (how.retain === "add" ? [16, 4] : [16, 4, 1]).map((unit) => ({
+      files: filesOf(how, unit),
+      unitBytes: Math.max(unit, 4),
+    })),
+  );
   const mask = (unitBytes: number, elementBytes: number, ...work: Files): Variant => ({
     files: ["masks", ...work],
     unitBytes,
     elementBytes,
   });
   return [
-    ...rows("to_each", "from_index", "retain_src", "rest_leave"),
-    ...rows("to_each", "from_corner", "retain_src", "rest_leave"),
-    ...rows("to_each", "from_map", "retain_src", "rest_base"),
-    ...rows("to_each", "from_map", "retain_src", "rest_zero"),
-    ...rows("to_each", "from_map", "retain_zero", "rest_base"),
-    ...rows("to_named", "from_named", "retain_src", "rest_leave"),
-    ...rows("to_named", "from_named", "retain_zero", "rest_leave"),
-    ...rows("to_named", "from_named", "retain_add", "rest_leave"),
+    ...rows,
     { files: ["rows", "to_named", "invert"], unitBytes: 4 },
     mask(16, 4, "quads"),
     mask(4, 4, "words"),

@@ -46,7 +46,7 @@ export function parameters(
 }
 
 /**
- * A place for `bytes` that this call's GPU work alone writes and reads. Under one name a call asks for no more than it
+ * A place for `bytes` that this call alone writes and reads. Under one name a call asks for no more than it
  * asked first, as what it grew out of would be destroyed before it is submitted.
  */
 export function scratch(state: DeviceState, name: string, bytes: number, recorded: boolean): GPUBuffer {

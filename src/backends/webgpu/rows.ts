@@ -12,13 +12,17 @@ const REST = 2;
 /** Rows of a window whose map of a word a row is the largest: 16 MiB. */
 const MAP_ROWS = 4 * 1024 * 1024;
 
-/** What moves, and how it is found. */
-export interface Move {
-  /** Where a row comes from: the file of gpu/rows that tells. */
+/** What is done to rows, by the names of files of gpu/rows. */
+export interface How {
+  /** Where a row comes from. */
   readonly from: "index" | "map" | "corner" | "named";
-  /** What is done to the rows that indices name, and by a map to the others: files of gpu/rows, too. */
+  /** What is done to the rows that indices name, and by a map to the others. */
   readonly retain: "src" | "zero" | "add";
   readonly rest?: "base" | "zero";
+}
+
+/** What moves, and how it is found. */
+export interface Move extends How {
   readonly rowBytes: number;
   readonly dst: GPUBytes;
   readonly dstRows: number;
@@ -98,6 +102,21 @@ export function copyBytes(device: GPUDevice, dst: GPUBytes, src: GPUBytes, bytes
   call.end();
 }
 
+/** The files of the shader that does it to rows in units of 16 bytes, of 4 or of 1. */
+export function filesOf({ from, retain, rest }: How, unit: number): Files {
+  const inPlace = from === "named";
+  const bytes = unit === 1;
+  const work: Files = bytes ? ["store", "bytes"] : ["units"];
+  return [
+    "rows",
+    inPlace ? "to_named" : "to_each",
+    inPlace && bytes ? "from_map" : `from_${from}`,
+    `retain_${retain}`,
+    `rest_${rest ?? "leave"}`,
+    ...work,
+  ];
+}
+
 /** Records what moves rows. */
 export function moveRows(call: Call, m: Move): void {
   const { from, rowBytes, srcRowBytes = rowBytes, dst, src, base, idx } = m;
@@ -107,21 +126,15 @@ export function moveRows(call: Call, m: Move): void {
     );
   const unit = fits(16) ? 16 : fits(4) ? 4 : 1;
   const inPlace = from === "named";
-  const mapped = from === "map" || (inPlace && unit === 1);
-  const files: Files = [
-    "rows",
-    inPlace ? "to_named" : "to_each",
-    mapped ? "from_map" : `from_${from}`,
-    `retain_${m.retain}`,
-    `rest_${m.rest ?? "leave"}`,
-    ...(unit === 1 ? (["store", "bytes"] as const) : (["units"] as const)),
-  ];
+  const unitBytes = Math.max(unit, 4);
+  const files = filesOf(m, unit);
+  const mapped = files.includes("from_map");
   for (const columns of columnCuts(rowBytes, call.budget)) {
     const whole = columns.bytes === rowBytes;
     const windows = (rows: number, bytes: number, most?: number) =>
       rowWindows(rows, bytes, call.budget, whole ? most : 1);
     const row = columns.bytes / unit;
-    const lanes = Math.max(1, Math.floor(columns.bytes / Math.max(unit, 4))); // of bytes, the words within a row
+    const lanes = Math.max(1, Math.floor(columns.bytes / unitBytes)); // of bytes, the words within a row
     for (const dstRows of windows(m.dstRows, rowBytes, mapped ? MAP_ROWS : undefined)) {
       const map = mapped ? [invert(call, m, dstRows)] : [];
       let rest = m.rest ? REST : 0;
@@ -138,7 +151,7 @@ export function moveRows(call: Call, m: Move): void {
           if (base) operands.push({ name: "base", ...windowBytes(base, rowBytes, dstRows, columns) });
           call.dispatch({
             files,
-            unitBytes: Math.max(unit, 4),
+            unitBytes,
             operands,
             rows,
             lanes,

@@ -73,12 +73,9 @@ export function stateOf(device: GPUDevice): DeviceState {
 
 /** Throws, with the device's own reason, where it is lost. */
 export function checkNotLost({ lost, device }: DeviceState): void {
-  if (lost !== undefined) wrongValue("device", "a device that is not lost", device, lostWords(lost));
-}
-
-/** Words for a lost device. */
-export function lostWords({ reason, message }: GPUDeviceLostInfo): string {
-  return `one lost (${reason ?? "unknown"}): ${message}`;
+  if (lost === undefined) return;
+  const words = `one lost (${lost.reason ?? "unknown"}): ${lost.message}`;
+  wrongValue("device", "a device that is not lost", device, words);
 }
 
 function isSoftware(device: GPUDevice): boolean {

@@ -16,7 +16,7 @@ import { checkDevice } from "./device.ts";
 import { checkGPUDType, lastWordEnd, ownsBuffer, webgpuOperations } from "./operations.ts";
 import { checkCompiled } from "./pipelines.ts";
 import { copyBytes } from "./rows.ts";
-import { checkNotLost, lostWords, stateOf, USAGE } from "./state.ts";
+import { checkNotLost, stateOf, USAGE } from "./state.ts";
 
 /** Options of {@link gpuTensor}. */
 export interface GPUTensorOptions {
@@ -100,6 +100,7 @@ export function toGPU(tensor: CPUTensor, device: GPUDevice, options: ToGPUOption
   if (out === undefined) {
     out = webgpuOperations.empty(device, t.shape, t.dtype);
   } else {
+    // What a tensor is held to alongside another.
     const like = { dtype: t.dtype, device, operations: webgpuOperations } as GPUTensor;
     checkAlongside("out", out, like);
     checkResultShape("out", out, t.shape);
@@ -168,9 +169,10 @@ export async function toCPU(gpuTensor: GPUTensor): Promise<CPUTensor> {
   } catch (error) {
     if (staging.mapState === "mapped") throw error;
     // A lost device fails the mapping; its own reason comes a moment before or after.
-    const lost = await Promise.race([device.lost, new Promise<undefined>((done) => setTimeout(done, 500))]);
-    if (lost === undefined) throw error;
-    return wrongValue("device", "a device that is not lost", device, lostWords(lost));
+    const late = new Promise<undefined>((done) => setTimeout(done, 500));
+    state.lost ??= await Promise.race([device.lost, late]);
+    checkNotLost(state);
+    throw error;
   } finally {
     staging.destroy();
     copied?.buffer.destroy();

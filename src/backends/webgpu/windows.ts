@@ -1,6 +1,6 @@
 /**
- * Address arithmetic: how tensors are cut into what one binding may hold, and where a binding begins. Bytes are plain
- * numbers here, exact to 2^53; only what counts from the beginning of a binding goes to a shader, as 32 bits.
+ * Address arithmetic: how tensors are cut into what one binding may hold. Bytes are plain numbers here, exact to 2^53;
+ * only what counts from the beginning of a binding goes to a shader, as 32 bits.
  */
 
 /** What a binding costs beyond its rows: it begins at a multiple of the device's alignment and ends at a whole word. */
