@@ -76,7 +76,7 @@ export function checkChoice<T extends string>(name: string, value: unknown, choi
   return value as T;
 }
 
-const MAX_SEED = 2n ** 64n - 1n;
+const MAX_SEED = 0xffff_ffff_ffff_ffffn;
 
 /** A seed, an unsigned 64-bit number, as its low and high 32-bit words. */
 export function checkSeed(name: string, value: unknown): { low: number; high: number } {

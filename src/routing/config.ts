@@ -1,6 +1,6 @@
-import { checkBoolean, checkObject, checkSeed, wrongValue } from "../check.ts";
+import { checkBoolean, checkInteger, checkObject, checkSeed, wrongType, wrongValue } from "../check.ts";
 import { checkSection, editDistance } from "./keys.ts";
-import { type CheckedRandomLTDConfig, checkRandomLTDConfig } from "./random-ltd-config.ts";
+import { type CheckedRandomLTDConfig, checkRandomLTDConfig, MAX_LENGTH } from "./random-ltd-config.ts";
 
 /** `random_ltd` where any level above it, or itself, is switched off. */
 export interface DisabledRandomLTD {
@@ -27,7 +27,8 @@ const DISABLED: DisabledRandomLTD = { enabled: false, layer_token_lr_schedule: {
  * Reads the `data_efficiency` part of a DeepSpeed configuration, its JSON unchanged. The counterpart of
  * `get_data_efficiency_config` (`runtime/data_pipeline/config.py`), with what DeepSpeed's engine adds and checks later:
  * `global_batch_size` and `micro_batch_size` default to `train_batch_size` and `train_micro_batch_size_per_gpu`, and
- * layer counts and ids are held to each other.
+ * layer counts and ids are held to each other. Where `train_batch_size` is missing, it is the micro-batch times
+ * `gradient_accumulation_steps` (default 1), for one device; "auto", as HuggingFace's Trainer takes it, counts as missing.
  *
  * `enabled` is false by default at each level, and a level that is off switches off what lies below it, which then is
  * not looked into. `data_sampling`, and every key beside `data_efficiency`, is another feature's and passed over.
@@ -37,8 +38,8 @@ const DISABLED: DisabledRandomLTD = { enabled: false, layer_token_lr_schedule: {
  * @returns A new object; `data_routing.random_ltd` is what {@link RandomLTDScheduler} takes, its layer numbers from 0
  *   and ascending.
  * @throws TypeError for a value that is missing or of the wrong type; RangeError for an unknown key, naming the nearest
- *   known one, a number out of range, or a contradiction: `min_value` above `max_value` or below `seq_per_step`,
- *   `random_ltd_layer_num` other than the number of ids, an id twice.
+ *   known one, a number out of range, or a contradiction: `min_value` above `max_value`, `random_ltd_layer_num` other
+ *   than the number of ids, an id twice.
  * @example
  * const { seed, data_routing } = parseDataEfficiencyConfig(JSON.parse(text));
  * if (data_routing.random_ltd.enabled) {
@@ -73,25 +74,55 @@ export function parseDataEfficiencyConfig(config: object): DataEfficiencyConfig 
     seed,
     data_routing: {
       enabled: routed,
-      random_ltd: dropping ? { ...checkRandomLTD(ltd, alone ? {} : whole), enabled: true } : DISABLED,
+      random_ltd: dropping
+        ? { ...(alone ? checkRandomLTDConfig("random_ltd", ltd) : checkRandomLTD(ltd, whole)), enabled: true }
+        : DISABLED,
     },
   };
 }
 
 /** `random_ltd` with the batch sizes of the whole configuration, where it has none of its own. */
 function checkRandomLTD(ltd: object, whole: Readonly<Record<string, unknown>>): CheckedRandomLTDConfig {
-  const { train_batch_size, train_micro_batch_size_per_gpu } = whole;
-  return checkRandomLTDConfig("random_ltd", {
-    ...(train_batch_size !== undefined && { global_batch_size: train_batch_size }),
-    ...(train_micro_batch_size_per_gpu !== undefined && { micro_batch_size: train_micro_batch_size_per_gpu }),
-    ...ltd,
-  });
+  const { global_batch_size = globalBatchSize(whole), micro_batch_size } = ltd as Record<string, unknown>;
+  let micro = micro_batch_size;
+  if (micro === undefined && isTold(whole[MICRO])) {
+    const most = typeof global_batch_size === "number" ? global_batch_size : MAX_LENGTH;
+    micro = checkInteger(MICRO, whole[MICRO], 1, most);
+  }
+  const sizes = { global_batch_size, ...(micro !== undefined && { micro_batch_size: micro }) };
+  return checkRandomLTDConfig("random_ltd", { ...ltd, ...sizes });
 }
 
-/** Other keys of the whole configuration are DeepSpeed's own, but a slip of this one would switch everything off. */
+const BATCH = "train_batch_size";
+const MICRO = "train_micro_batch_size_per_gpu";
+const ACCUMULATION = "gradient_accumulation_steps";
+
+/** HuggingFace's Trainer fills in "auto" from its own arguments, which aren't to be seen here. */
+function isTold(size: unknown): boolean {
+  return size !== undefined && size !== "auto";
+}
+
+/** As DeepSpeed's `_set_batch_related_parameters` (`runtime/config.py`) has it, on one device. */
+function globalBatchSize(whole: Readonly<Record<string, unknown>>): number {
+  const { [BATCH]: batch, [MICRO]: micro, [ACCUMULATION]: steps = 1 } = whole;
+  if (isTold(batch)) return checkInteger(BATCH, batch, 1, MAX_LENGTH);
+  if (!isTold(micro) || steps === "auto") {
+    // Of the keys at hand, the first that would have helped.
+    const key = isTold(micro) ? ACCUMULATION : batch === undefined && micro !== undefined ? MICRO : BATCH;
+    const sizes = `${BATCH}, or ${MICRO} and ${ACCUMULATION}`;
+    wrongType(key, `a number (${sizes}; "auto" is the Trainer's to fill in)`, whole[key]);
+  }
+  const rows = checkInteger(MICRO, micro, 1, MAX_LENGTH) * checkInteger(ACCUMULATION, steps, 1, MAX_LENGTH);
+  return checkInteger(BATCH, rows, 1, MAX_LENGTH);
+}
+
+/**
+ * Other keys of the whole configuration are DeepSpeed's own, but a slip of this one would switch everything off. With a
+ * mark in front (`_data_efficiency`) it is no slip: that is how a section of JSON is switched off by hand.
+ */
 function checkMisspelling(whole: Readonly<Record<string, unknown>>): void {
   for (const key of Object.keys(whole)) {
-    if (key !== "data_efficiency" && editDistance(key, "data_efficiency") <= 3) {
+    if (!/^\W*_?data_efficiency$/.test(key) && editDistance(key, "data_efficiency") <= 3) {
       wrongValue("config", '"data_efficiency"', key);
     }
   }

@@ -1,7 +1,7 @@
 /**
  * How many tokens a random-LTD layer retains at a step. After DeepSpeed's
- * `runtime/data_pipeline/data_routing/scheduler.py`, which has the linear schedule only; the root schedule and its
- * `root_degree` come from `curriculum_scheduler.py` beside it.
+ * `runtime/data_pipeline/data_routing/scheduler.py` at its commit ac0bde6cb, which has the linear schedule only; the root
+ * schedule and its `root_degree` come from `curriculum_scheduler.py` beside it.
  */
 import { checkInteger, wrongType } from "../check.ts";
 import type { RandomLTDScheduleConfig } from "./random-ltd-config.ts";
@@ -15,12 +15,12 @@ export interface Lengths {
 /** The lengths of a checked schedule; `custom` is the caller's function of the step. */
 export function lengthsOf(
   config: RandomLTDScheduleConfig,
-  min: number,
-  max: number,
   custom: ((globalStep: number) => number) | undefined,
 ): Lengths {
+  const { min_value: min, max_value: max } = config;
   const { require_steps, seq_per_step = 1, root_degree = 1 } = config.schedule_config;
-  const round = (v: number) => Math.min(v - (v % seq_per_step), max);
+  const least = Math.ceil(min / seq_per_step) * seq_per_step;
+  const round = (v: number) => Math.min(Math.max(v - (v % seq_per_step), least), max);
   switch (config.schedule_type) {
     case "fixed_linear": // in doubles, in this order of operations, as DeepSpeed computes it
       return {
@@ -48,16 +48,22 @@ export function lengthsOf(
  * where a length begins, the root is a whole number, and there they may fall short by one.
  */
 function rootOf(steps: number, range: number, degree: number, most: number): (step: number) => number {
-  const d = BigInt(degree);
-  const [scale, whole] = [BigInt(steps), BigInt(range) ** d];
+  const [scale, whole] = [BigInt(steps), power(BigInt(range), degree)];
   return (step) => {
     const bound = BigInt(step) * whole;
-    const fits = (n: number) => BigInt(n) ** d * scale <= bound;
+    const fits = (n: number) => power(BigInt(n), degree) * scale <= bound;
     let n = Math.min(Math.floor(range * (step / steps) ** (1 / degree)), most);
     while (n < most && fits(n + 1)) n++;
     while (n > 0 && !fits(n)) n--;
     return n;
   };
+}
+
+/** By squaring: for BigInts, compilers to old JavaScript make Math.pow of the operator, which throws. */
+function power(base: bigint, exponent: number): bigint {
+  if (exponent === 1) return base;
+  const half = power(base * base, Math.floor(exponent / 2));
+  return exponent % 2 === 1 ? half * base : half;
 }
 
 /** Calls `visit` with each stretch of steps of one length, from step `from` up to but without `to`. */

@@ -6,12 +6,13 @@
 import { checkBoolean, checkChoice, checkInteger, wrongType, wrongValue } from "../check.ts";
 import { checkSection } from "./keys.ts";
 
-const MAX_LENGTH = 0x7fffffff;
+/** The longest sequence and the largest batch of a configuration. */
+export const MAX_LENGTH = 0x7fffffff;
 const MAX_LAYERS = 0xffffffff;
 
 /** How K grows from `min_value` to `max_value`: DeepSpeed's `random_ltd_schedule`. Lengths are in tokens. */
 export interface RandomLTDScheduleConfig {
-  /** K before the first step, and where the schedule starts. */
+  /** Where K starts, rounded up to a multiple of `seq_per_step`. Equal to `max_value`, nothing is ever dropped. */
   readonly min_value: number;
   /** K at the end: the full sequence length S. */
   readonly max_value: number;
@@ -135,20 +136,6 @@ function layerIds(value: unknown, total: number, count: number): number[] {
   return ids;
 }
 
-/** `min_value` and `max_value`, which a saved state holds too. */
-export function checkRange(min: unknown, max: unknown, step: number): { min: number; max: number } {
-  const top = checkInteger("max_value", max, 1, MAX_LENGTH);
-  const start = checkInteger("min_value", min, 1, top);
-  if (start < step) {
-    wrongValue(
-      "min_value",
-      `at least seq_per_step, ${step} (less would be rounded down to no tokens)`,
-      start,
-    );
-  }
-  return { min: start, max: top };
-}
-
 function checkSchedule(value: unknown): RandomLTDScheduleConfig {
   const schedule = checkSection("random_ltd_schedule", value, SCHEDULE_KEYS);
   const type = checkChoice("schedule_type", schedule.schedule_type, ["fixed_linear", "fixed_root", "custom"]);
@@ -159,7 +146,8 @@ function checkSchedule(value: unknown): RandomLTDScheduleConfig {
   else if (step !== undefined) wrongValue("seq_per_step", 'none with schedule_type "custom"', step);
   if (type === "fixed_root") checkInteger("root_degree", degree, 1, 1000);
   else if (degree !== undefined) wrongValue("root_degree", `none with schedule_type "${type}"`, degree);
-  const { min, max } = checkRange(schedule.min_value, schedule.max_value, (step as number) ?? 1);
+  const max = checkInteger("max_value", schedule.max_value, 1, MAX_LENGTH);
+  const min = checkInteger("min_value", schedule.min_value, 1, max);
   return {
     min_value: min,
     max_value: max,

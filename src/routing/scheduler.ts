@@ -3,7 +3,7 @@ import { eachStretch, type Lengths, lengthsOf } from "./lengths.ts";
 import {
   type CheckedRandomLTDConfig,
   checkRandomLTDConfig,
-  checkRange,
+  MAX_LENGTH,
   type RandomLTDConfig,
 } from "./random-ltd-config.ts";
 
@@ -43,8 +43,9 @@ export interface RandomLTDState {
  *
  * At step t, "fixed_linear" has `v = floor(t / require_steps * (max_value - min_value) + min_value)` in doubles and
  * "fixed_root" of degree d `v = min_value + n`, n the largest integer for which
- * `n^d * require_steps <= t * (max_value - min_value)^d`; K is v less `v mod seq_per_step`, at most `max_value`. t is
- * not clamped at `require_steps`, and K may lie below `min_value` where that is no multiple of `seq_per_step`.
+ * `n^d * require_steps <= t * (max_value - min_value)^d`; K is v less `v mod seq_per_step`, at least `min_value` rounded
+ * up to a multiple of `seq_per_step`, and at most `max_value`. t is not clamped at `require_steps`. So K follows from t
+ * alone, and where `min_value` equals `max_value` nothing is ever dropped.
  *
  * @example
  * const scheduler = new RandomLTDScheduler(config.data_efficiency.data_routing.random_ltd, { seed: 1234 });
@@ -58,11 +59,9 @@ export class RandomLTDScheduler {
   readonly config: CheckedRandomLTDConfig;
   /** The seed that the wrapped layers sample with. */
   readonly seed: bigint;
-  readonly #schedule: RandomLTDSchedulerOptions["schedule"];
-  #lengths: Lengths;
-  #min: number;
-  #max: number;
-  #value: number;
+  readonly #lengths: Lengths;
+  /** K; undefined until it is asked for. */
+  #value: number | undefined;
   #step = -1;
   #consumed = 0;
 
@@ -71,7 +70,7 @@ export class RandomLTDScheduler {
    *   `micro_batch_size`), which DeepSpeed's engine adds.
    * @param options See {@link RandomLTDSchedulerOptions}.
    * @throws TypeError for a missing, unknown or wrongly typed key; RangeError for a number out of range, for
-   *   `min_value` above `max_value` or below `seq_per_step`, and for ids that don't fit the layer counts.
+   *   `min_value` above `max_value`, and for ids that don't fit the layer counts.
    * @example
    * const scheduler = new RandomLTDScheduler(randomLTDConfig, { seed: 7 });
    */
@@ -81,19 +80,13 @@ export class RandomLTDScheduler {
     const { seed = 1234, schedule } = options;
     checkSeed("seed", seed);
     this.seed = BigInt(seed);
-    const { schedule_type, min_value, max_value } = this.config.random_ltd_schedule;
+    const { schedule_type } = this.config.random_ltd_schedule;
     const wanted = schedule_type === "custom" ? "function" : "undefined";
     if (typeof schedule !== wanted) {
       const expected = schedule_type === "custom" ? "a function of the step" : "nothing";
       wrongType("schedule", `${expected} with schedule_type "${schedule_type}"`, schedule);
     }
-    this.#schedule = schedule;
-    [this.#min, this.#max, this.#value] = [min_value, max_value, min_value];
-    this.#lengths = this.#makeLengths();
-  }
-
-  #makeLengths(): Lengths {
-    return lengthsOf(this.config.random_ltd_schedule, this.#min, this.#max, this.#schedule);
+    this.#lengths = lengthsOf(this.config.random_ltd_schedule, schedule);
   }
 
   /**
@@ -134,18 +127,19 @@ export class RandomLTDScheduler {
   }
 
   #layerTokens(value: number, steps: number): number {
-    const { global_batch_size, random_ltd_layer_num, total_layer_num } = this.config;
-    const full = total_layer_num - random_ltd_layer_num;
-    return steps * global_batch_size * (value * random_ltd_layer_num + this.#max * full);
+    const { global_batch_size, random_ltd_layer_num, total_layer_num, random_ltd_schedule } = this.config;
+    const full = random_ltd_schedule.max_value * (total_layer_num - random_ltd_layer_num);
+    return steps * global_batch_size * (value * random_ltd_layer_num + full);
   }
 
   /**
-   * K, the tokens that a random-LTD layer retains now: `min_value` before the first `updateSeq`.
+   * K, the tokens that a random-LTD layer retains now: that of step 0 before the first `updateSeq`.
    *
    * @example
    * const reservedLength = scheduler.getCurrentSeq();
    */
   getCurrentSeq(): number {
+    this.#value ??= this.#lengths.at(this.step);
     return this.#value;
   }
 
@@ -190,41 +184,52 @@ export class RandomLTDScheduler {
    * await writeFile("random-ltd.json", JSON.stringify(scheduler.stateDict()));
    */
   stateDict(): Required<RandomLTDState> {
+    const { min_value, max_value } = this.config.random_ltd_schedule;
     return {
       consumed_layer_tokens: this.#consumed,
       current_steps: this.#step,
-      current_value: this.#value,
-      min_value: this.#min,
-      max_value: this.#max,
+      current_value: this.getCurrentSeq(),
+      min_value,
+      max_value,
       seed: this.seed.toString(),
       sampling_rule: SAMPLING_RULE,
     };
   }
 
   /**
-   * Goes on from a saved state. As in DeepSpeed, `min_value` and `max_value` come from the state too.
+   * Goes on from a saved state. K follows from its step, so `current_value` is only checked.
    *
-   * @param stateDict What the method `stateDict` gave, or DeepSpeed's, which lacks `seed` and `sampling_rule`.
+   * @param stateDict What the method `stateDict` gave, or DeepSpeed's, which lacks `seed` and `sampling_rule`. In
+   *   DeepSpeed's whole checkpoint it lies under `random_ltd`.
    * @throws TypeError for a missing or wrongly typed key; RangeError for numbers out of range, and for a state with
-   *   another seed or sampling rule, which could not repeat its run. Nothing is changed then.
+   *   another seed or sampling rule, which could not repeat its run, or another `min_value` or `max_value` than the
+   *   configuration's. Nothing is changed then.
    * @example
    * scheduler.loadStateDict(JSON.parse(await readFile("random-ltd.json", "utf8")));
    */
   loadStateDict(stateDict: RandomLTDState): void {
     checkObject("stateDict", stateDict);
+    if ("random_ltd" in stateDict && !("max_value" in stateDict)) {
+      wrongType("stateDict", "its part random_ltd", stateDict, "DeepSpeed's whole checkpoint");
+    }
     const { seed, sampling_rule } = stateDict;
     if (seed !== undefined) checkChoice("seed", seed, [this.seed.toString()]);
     if (sampling_rule !== undefined && sampling_rule !== SAMPLING_RULE) {
       const refuse = typeof sampling_rule === "number" ? wrongValue : wrongType;
       refuse("sampling_rule", `${SAMPLING_RULE}, the rule that this library draws by`, sampling_rule);
     }
-    const step = this.config.random_ltd_schedule.schedule_config.seq_per_step ?? 1;
-    const { min, max } = checkRange(stateDict.min_value, stateDict.max_value, step);
-    const value = checkInteger("current_value", stateDict.current_value, 1, max);
+    const { random_ltd_schedule } = this.config;
+    for (const key of ["max_value", "min_value"] as const) {
+      const own = random_ltd_schedule[key];
+      if (checkInteger(key, stateDict[key], 1, MAX_LENGTH) !== own) {
+        wrongValue(key, `${own}, as in the configuration`, stateDict[key]);
+      }
+    }
+    checkInteger("current_value", stateDict.current_value, 1, random_ltd_schedule.max_value);
     const last = checkInteger("current_steps", stateDict.current_steps, -1, MAX_STEP);
+    // JSON keeps any whole number that stateDict can give, beyond the safe ones too.
     const tokens = stateDict.consumed_layer_tokens;
-    this.#consumed = checkInteger("consumed_layer_tokens", tokens, 0, Number.MAX_SAFE_INTEGER);
-    [this.#min, this.#max, this.#value, this.#step] = [min, max, value, last];
-    this.#lengths = this.#makeLengths();
+    this.#consumed = checkInteger("consumed_layer_tokens", tokens, 0, Number.MAX_VALUE);
+    [this.#value, this.#step] = [undefined, last];
   }
 }

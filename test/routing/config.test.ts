@@ -106,10 +106,77 @@ test("takes the data_efficiency object alone", () => {
   );
 });
 
+describe("batch sizes", () => {
+  const sized = (sizes: object, ltd: object = {}) =>
+    changed((c, own) => {
+      delete c.train_batch_size;
+      delete c.train_micro_batch_size_per_gpu;
+      Object.assign(c, sizes);
+      Object.assign(own, ltd);
+    });
+  const read = (sizes: object, ltd?: object) => {
+    const { random_ltd } = parseDataEfficiencyConfig(sized(sizes, ltd)).data_routing as any;
+    return [random_ltd.global_batch_size, random_ltd.micro_batch_size];
+  };
+  const AUTO = {
+    train_batch_size: "auto",
+    train_micro_batch_size_per_gpu: "auto",
+    gradient_accumulation_steps: "auto",
+  };
+
+  test("are told by what HuggingFace's files hold", () => {
+    expect(read({ train_batch_size: 8 })).toEqual([8, undefined]);
+    expect(read({ ...AUTO, train_batch_size: 8 })).toEqual([8, undefined]);
+    expect(read({ train_micro_batch_size_per_gpu: 2, gradient_accumulation_steps: 4 })).toEqual([8, 2]);
+    expect(read({ train_micro_batch_size_per_gpu: 2 })).toEqual([2, 2]);
+    const micro = { train_micro_batch_size_per_gpu: 2, gradient_accumulation_steps: 4 };
+    expect(read({ ...AUTO, ...micro })).toEqual([8, 2]);
+    expect(read({ train_batch_size: 16, ...micro })).toEqual([16, 2]); // two devices
+    expect(read(AUTO, { global_batch_size: 8, micro_batch_size: 4 })).toEqual([8, 4]);
+    expect(read(AUTO, { global_batch_size: 8 })).toEqual([8, undefined]);
+  });
+
+  const WAYS =
+    'a number (train_batch_size, or train_micro_batch_size_per_gpu and gradient_accumulation_steps; "auto" is ' +
+    "the Trainer's to fill in)";
+  test.each([
+    [{}, "train_batch_size", "undefined"],
+    [AUTO, "train_batch_size", '"auto"'],
+    [{ train_batch_size: "auto" }, "train_batch_size", '"auto"'],
+    [{ train_micro_batch_size_per_gpu: "auto" }, "train_micro_batch_size_per_gpu", '"auto"'],
+    [{ ...AUTO, train_micro_batch_size_per_gpu: 2 }, "gradient_accumulation_steps", '"auto"'],
+  ])("that nobody can tell name the key at hand: %o", (sizes, key, got) => {
+    const parse = () => parseDataEfficiencyConfig(sized(sizes));
+    expect(parse).toThrow(new TypeError(`"${key}" expected ${WAYS}, got ${got}`));
+  });
+
+  test.each([
+    [{ train_batch_size: 0 }, '"train_batch_size" expected an integer from 1 to 2147483647, got 0'],
+    [{ train_batch_size: "8" }, '"train_batch_size" expected an integer from 1 to 2147483647, got "8"'],
+    [
+      { train_micro_batch_size_per_gpu: 2, gradient_accumulation_steps: 1.5 },
+      '"gradient_accumulation_steps" expected an integer from 1 to 2147483647, got 1.5',
+    ],
+    [
+      { train_micro_batch_size_per_gpu: 2 ** 20, gradient_accumulation_steps: 2 ** 20 },
+      '"train_batch_size" expected an integer from 1 to 2147483647, got 1099511627776',
+    ],
+  ])("that are wrong go by the user's own names: %o", (sizes, message) => {
+    expect(() => parseDataEfficiencyConfig(sized(sizes))).toThrow(message);
+  });
+
+  test("stay unread where nothing is dropped", () => {
+    expect(parseDataEfficiencyConfig(sized(AUTO, { enabled: false })).data_routing.random_ltd.enabled).toBe(
+      false,
+    );
+  });
+});
+
 describe("enabled", () => {
   const off = { enabled: false, layer_token_lr_schedule: { enabled: false } };
   test("is off without a word", () => {
-    for (const config of [{}, { data_efficiency: {} }, { train_batch_size: 8 }]) {
+    const renamed = { _data_efficiency: JSON.parse(MEDIUM).data_efficiency };
+    for (const config of [{}, { data_efficiency: {} }, { train_batch_size: 8 }, renamed]) {
       expect(parseDataEfficiencyConfig(config)).toEqual({
         enabled: false,
         seed: 1234,
@@ -225,14 +292,6 @@ describe("refuses", () => {
       '"min_value" expected an integer from 1 to 1024, got 1025',
     ],
     [
-      "min below a step",
-      (_, ltd) => {
-        ltd.random_ltd_schedule.min_value = 7;
-      },
-      RangeError,
-      '"min_value" expected at least seq_per_step, 8 (less would be rounded down to no tokens), got 7',
-    ],
-    [
       "a degree without a root",
       (_, ltd) => {
         ltd.random_ltd_schedule.schedule_config.root_degree = 2;
@@ -246,7 +305,7 @@ describe("refuses", () => {
         c.train_micro_batch_size_per_gpu = 5;
       },
       RangeError,
-      '"micro_batch_size" expected an integer from 1 to 4, got 5',
+      '"train_micro_batch_size_per_gpu" expected an integer from 1 to 4, got 5',
     ],
     [
       "warm-up as long as training",
