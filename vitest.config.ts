@@ -1,13 +1,28 @@
 import { defineConfig } from "vitest/config";
 import { bundle } from "./test/adapters/tfjs/load.js";
 
+/** Tests that need a GPU, another runtime, something installed as they run, the built package, or minutes. */
+const WHOLE = [
+  "test/gpu/**",
+  "test/runtimes/**",
+  "test/adapters/{frameworks,jax-*,tfjs,tfjs-*}.test.ts",
+  "test/{bundles,demo,package,readme,soak}.test.ts",
+  "test/routing/{devices,training}.test.ts",
+];
+
 export default defineConfig({
   // Installed when a test of the adapter runs: see test/adapters/tfjs/load.js.
   resolve: { alias: { "@tensorflow/tfjs-core": bundle } },
   test: {
-    include: ["test/**/*.test.ts"],
     testTimeout: 120_000,
     hookTimeout: 300_000,
     reporters: process.env.CI ? ["default", ["json", { outputFile: "test-results.json" }]] : ["default"],
+    projects: [
+      { extends: true, test: { name: "unit", include: ["test/**/*.test.ts"], exclude: WHOLE } },
+      {
+        extends: true,
+        test: { name: "whole", include: WHOLE.map((files) => files.replace(/\*\*$/, "**/*.test.ts")) },
+      },
+    ],
   },
 });

@@ -1,5 +1,5 @@
 /**
- * The bytes that scripts/build.js wrote as text: characters from "#" to "|", a backslash left out, stand for 0 to 88,
+ * The bytes that scripts/generate.js wrote as text: characters from "#" to "|", a backslash left out, stand for 0 to 88,
  * after "}" for the next 89, after "~" for the last. It compresses to 0.3 KB less than hexadecimal, 1.2 KB less than base64.
  */
 export function bytesOfText(text: string): Uint8Array<ArrayBuffer> {

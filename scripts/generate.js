@@ -1,0 +1,118 @@
+// Makes the files of src/ that are generated, the WASM's bytes and the shaders as strings, where what they are made from
+// has changed: node scripts/generate.js
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { shaders } from "./wgsl.js";
+
+process.chdir(fileURLToPath(new URL("..", import.meta.url)));
+
+/** What is made from what, and how. Outputs are named here too, so that one which is missing or altered is made anew. */
+const PARTS = {
+  wasm: {
+    from: [
+      "assembly",
+      "asconfig.json",
+      "asconfig.sampling.json",
+      "asconfig.heap.json",
+      "node_modules/assemblyscript/package.json",
+    ],
+    makes: [
+      ...["core", "sampling", "heap", "heap-shared"].map((name) => `build/${name}.wasm`),
+      "src/wasm/core-bytes.ts",
+      "src/wasm/sampling-bytes.ts",
+      "src/adapters/tfjs/heap-bytes.ts",
+    ],
+    make: makeWasm,
+  },
+  shaders: {
+    from: ["gpu", "scripts/wgsl.js"],
+    makes: ["src/backends/webgpu/shaders.ts"],
+    make: makeShaders,
+  },
+};
+const STAMP = "build/generated.json";
+
+/** Compiles a target of an AssemblyScript configuration; gives its bytes. */
+async function compiled(config, target, file) {
+  const asc = await import("assemblyscript/asc"); // takes a second
+  const { error, stderr } = await asc.main(["--config", config, "--target", target]);
+  process.stderr.write(stderr.toString()); // warnings too
+  if (error) process.exit(1);
+  return readFileSync(file);
+}
+
+/** A constant of bytes, as TypeScript. */
+function constant(name, what, bytes) {
+  return (
+    `/** ${what}, ${bytes.length} bytes, as text. Made by scripts/generate.js from assembly/. */\n` +
+    `export const ${name}: string = ${JSON.stringify(asText(bytes))};\n`
+  );
+}
+
+/**
+ * Bytes as printable characters, one for most of them: src/wasm/text.ts reads them. A byte keeps its own character
+ * wherever it stands, so this compresses nearly as the bytes do.
+ */
+function asText(bytes) {
+  return Array.from(bytes, (byte) => {
+    const at = 35 + (byte % 89);
+    return "}~".charAt(Math.floor(byte / 89) - 1) + String.fromCharCode(at < 92 ? at : at + 1);
+  }).join("");
+}
+
+async function makeWasm() {
+  const core = await compiled("asconfig.json", "release", "build/core.wasm");
+  writeFileSync("src/wasm/core-bytes.ts", constant("coreText", "The WASM core", core));
+  const sampling = await compiled("asconfig.sampling.json", "release", "build/sampling.wasm");
+  writeFileSync("src/wasm/sampling-bytes.ts", constant("samplingText", "Of the core what samples", sampling));
+  const heap = await compiled("asconfig.heap.json", "own", "build/heap.wasm");
+  const shared = await compiled("asconfig.heap.json", "shared", "build/heap-shared.wasm");
+  writeFileSync(
+    "src/adapters/tfjs/heap-bytes.ts",
+    constant("heapText", "Rows within another module's memory", heap) +
+      constant("sharedHeapText", "The same for memory that threads share", shared),
+  );
+}
+
+function makeShaders() {
+  const files = shaders("gpu");
+  writeFileSync(
+    "src/backends/webgpu/shaders.ts",
+    `/** The files of gpu/ by their names, as short as they get. Made by scripts/generate.js. */\n` +
+      `export const wgsl: Readonly<Record<${files.map(([name]) => `"${name}"`).join(" | ")}, string>> = ` +
+      `${JSON.stringify(Object.fromEntries(files), null, 2)};\n`,
+  );
+}
+
+/** One number for files and folders, their names and their bytes; undefined where one is missing. */
+function digestOf(paths) {
+  const hash = createHash("sha256");
+  for (const path of ["scripts/generate.js", ...paths]) {
+    if (!existsSync(path)) return undefined;
+    const files = statSync(path).isFile()
+      ? [path]
+      : readdirSync(path, { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile())
+          .map((entry) => join(entry.parentPath, entry.name))
+          .sort();
+    for (const file of files) hash.update(`${file}\0`).update(readFileSync(file));
+  }
+  return hash.digest("hex");
+}
+
+/** Makes what is out of date, and nothing else. */
+export async function generate() {
+  mkdirSync("build", { recursive: true });
+  const stamps = existsSync(STAMP) ? JSON.parse(readFileSync(STAMP, "utf8")) : {};
+  for (const [name, { from, makes, make }] of Object.entries(PARTS)) {
+    const current = () => digestOf([...from, ...makes]);
+    if (stamps[name] !== undefined && stamps[name] === current()) continue;
+    await make();
+    stamps[name] = current();
+    writeFileSync(STAMP, `${JSON.stringify(stamps)}\n`);
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await generate();
