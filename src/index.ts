@@ -19,8 +19,8 @@ export {
   type DisabledRandomLTD,
   parseDataEfficiencyConfig,
 } from "./routing/config.ts";
-export { type ConvertOptions, convertToRandomLTD } from "./routing/convert.ts";
-export { RandomLayerTokenDrop, type RandomLayerTokenDropOptions } from "./routing/layer.ts";
+export { type ConvertOptions, convertToRandomLTD, type Route } from "./routing/convert.ts";
+export { type DropRatio, RandomLayerTokenDrop, type RandomLayerTokenDropOptions } from "./routing/layer.ts";
 export type {
   BackwardOptions,
   ForwardOptions,

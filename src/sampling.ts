@@ -1,6 +1,6 @@
 import type { SampleRequest } from "./backends/backend.ts";
 import { checkSliceable, samplingBackend } from "./backends/cpu.ts";
-import { checkChoice, checkInteger, checkObject, checkSeed, wrongValue } from "./check.ts";
+import { checkBoolean, checkChoice, checkInteger, checkObject, checkSeed, wrongValue } from "./check.ts";
 import { checkEncoder } from "./indices.ts";
 import { checkMask, gatherChecked, sliceChecked } from "./masks.ts";
 import {
@@ -37,8 +37,10 @@ export interface SampleOptions<M extends Tensor = Tensor> {
   batchOffset?: number;
   /** The first layer's ordinal among the random-LTD layers, unsigned 32-bit. Default 0. */
   layerOffset?: number;
-  /** Positions below this are always retained: 0 to K. Default 0. */
+  /** Positions below this are always retained: 0 to K, with `raiseToKept` to S. Default 0. */
   keepPrefix?: number;
+  /** Where more tokens than K are kept in some row, K becomes the most of any row, instead of a RangeError. */
+  raiseToKept?: boolean;
   /** uint8 `[B,S]` on the CPU, 1 where a token is always retained. */
   keepMask?: CPUTensor;
   /** uint8 `[B,S]` on the CPU, 1 at a real token and 0 at padding, which is retained only when nothing else is left. */
@@ -77,17 +79,22 @@ type NewMask<O> = O extends { attnMask: infer M extends Tensor } ? M : Tensor | 
 function checkSampling(options: SampleOptions) {
   checkObject("options", options);
   const { layers = 1, step = 0, batchOffset = 0, layerOffset = 0, keepPrefix = 0 } = options;
+  const { raiseToKept = false } = options;
   const seqLength = checkInteger("seqLength", options.seqLength, 1, MAX_SEQ_LENGTH);
-  const reservedLength = checkInteger("reservedLength", options.reservedLength, 1, seqLength);
+  const given = checkInteger("reservedLength", options.reservedLength, 1, seqLength);
   const batchSize = checkInteger("batchSize", options.batchSize, 1, UINT32);
   checkInteger("layers", layers, 1, UINT32);
   checkInteger("step", step, 0, UINT32 - 1);
   checkInteger("batchOffset", batchOffset, 0, UINT32 - batchSize);
   checkInteger("layerOffset", layerOffset, 0, UINT32 - layers);
-  checkInteger("keepPrefix", keepPrefix, 0, reservedLength);
+  const raise = checkBoolean("raiseToKept", raiseToKept);
+  checkInteger("keepPrefix", keepPrefix, 0, raise ? seqLength : given);
   const seed = checkSeed("seed", options.seed);
   const keepMask = checkTokenMask("keepMask", options.keepMask, batchSize, seqLength);
   const paddingMask = checkTokenMask("paddingMask", options.paddingMask, batchSize, seqLength);
+  const reservedLength = raise
+    ? Math.max(given, mostKept(keepPrefix, keepMask, batchSize, seqLength))
+    : given;
   const request: SampleRequest = {
     layers,
     batchSize,
@@ -134,6 +141,23 @@ export function checkTokenMask(
     wrongValue(name, "values 0 or 1", bytes[at], `${bytes[at]} at [${Math.floor(at / seq)},${at % seq}]`);
   }
   return bytes;
+}
+
+/** The most kept tokens (class 0) of any row. */
+export function mostKept(
+  prefix: number,
+  keepMask: Uint8Array | undefined,
+  batch: number,
+  seq: number,
+): number {
+  const first = Math.min(prefix, seq);
+  let most = first;
+  for (let b = 0; keepMask !== undefined && b < batch; b++) {
+    let kept = first;
+    for (let i = b * seq + first; i < (b + 1) * seq; i++) kept += keepMask[i];
+    most = Math.max(most, kept);
+  }
+  return most;
 }
 
 /** Four bytes at a time where they lie on whole words: 0.2 ns a byte where a byte loop takes 0.7. */

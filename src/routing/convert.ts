@@ -1,6 +1,6 @@
 import { checkInteger, checkObject, wrongType, wrongValue } from "../check.ts";
 import type { Tensor } from "../tensor.ts";
-import { RandomLayerTokenDrop, type RandomLayerTokenDropOptions } from "./layer.ts";
+import { type DropRatio, RandomLayerTokenDrop, type RandomLayerTokenDropOptions } from "./layer.ts";
 import type { Layer, LayerOutput } from "./layer-types.ts";
 import type { RandomLTDScheduler } from "./scheduler.ts";
 import { LayerStack } from "./stack.ts";
@@ -12,10 +12,20 @@ export interface ConvertOptions<T> extends RandomLayerTokenDropOptions<T> {
   /**
    * Routes, each from its first layer to its last: one gather before the one, one scatter after the other, the same
    * tokens all the way between, as TREAD (arXiv 2501.04765) does. Layer numbers as in `random_ltd_layer_id`, negative
-   * ones from the end; every layer of a route must be in it. Layers in no route are wrapped one by one.
+   * ones from the end; every layer of a route must be in it. Layers in no route are wrapped one by one. As an object, a
+   * route may drop a part of its own, TREAD's selection ratio.
    */
-  routes?: readonly (readonly [first: number, last: number])[];
+  routes?: readonly Route[];
 }
+
+/** The first and the last layer of a route, alone or with the part of the tokens that it drops. */
+export type Route =
+  | readonly [first: number, last: number]
+  | {
+      readonly layers: readonly [first: number, last: number];
+      /** As `dropRatio` of {@link RandomLayerTokenDropOptions}; here for this route alone. */
+      readonly dropRatio?: DropRatio;
+    };
 
 /**
  * Wraps the layers that `random_ltd_layer_id` names, by number. The counterpart of DeepSpeed's `convert_to_random_ltd`
@@ -50,44 +60,52 @@ export function convertToRandomLTD<T = Tensor, R extends LayerOutput<T> = LayerO
   checkObject("options", options);
   const { routes = [], ...rest } = options;
   const ops = options.ops ?? (tensorOps as unknown as TokenOps<T>);
-  const lastOf = checkRoutes(routes, ids, total_layer_num);
+  const routesByFirst = checkRoutes(routes, ids, total_layer_num);
 
   const converted: Layer<T, R>[] = [];
   for (let i = 0; i < layers.length; i++) {
     const ordinal = ids.indexOf(i);
-    const last = lastOf.get(i);
+    const route = routesByFirst.get(i);
     if (ordinal < 0) {
       converted.push(layers[i]);
-    } else if (last === undefined) {
+    } else if (route === undefined) {
       converted.push(new RandomLayerTokenDrop(layers[i], scheduler, ordinal, rest));
     } else {
-      const within = new LayerStack<T, R>(layers.slice(i, last + 1), ops);
-      converted.push(new RandomLayerTokenDrop<T, R>(within, scheduler, ordinal, rest));
-      i = last;
+      const within = new LayerStack<T, R>(layers.slice(i, route.last + 1), ops);
+      const dropRatio = route.dropRatio ?? rest.dropRatio;
+      converted.push(new RandomLayerTokenDrop<T, R>(within, scheduler, ordinal, { ...rest, dropRatio }));
+      i = route.last;
     }
   }
   return new LayerStack<T, R>(converted, ops);
 }
 
-/** Routes by their first layer, resolved: the number of their last. */
-function checkRoutes(routes: unknown, ids: readonly number[], total: number): Map<number, number> {
-  if (!Array.isArray(routes)) wrongType("routes", "an array of [first, last]", routes);
-  const lastOf = new Map<number, number>();
+interface CheckedRoute {
+  readonly last: number;
+  readonly dropRatio: DropRatio | undefined;
+}
+
+/** Routes by their first layer, resolved. */
+function checkRoutes(routes: unknown, ids: readonly number[], total: number): Map<number, CheckedRoute> {
+  const expected = "an array of [first, last] or { layers: [first, last], dropRatio }";
+  if (!Array.isArray(routes)) wrongType("routes", expected, routes);
+  const checked = new Map<number, CheckedRoute>();
   const taken = new Set<number>();
   for (const route of routes) {
-    if (!Array.isArray(route) || route.length !== 2) wrongType("routes", "an array of [first, last]", route);
-    const [first, last] = route.map((id) => {
+    const { layers, dropRatio } = Array.isArray(route) || route == null ? { layers: route } : route;
+    if (!Array.isArray(layers) || layers.length !== 2) wrongType("routes", expected, route);
+    const [first, last] = layers.map((id) => {
       checkInteger("routes", id, -total, total - 1);
       return id < 0 ? id + total : id;
     });
-    if (first > last) wrongValue("routes", "a first layer before its last", route);
+    if (first > last) wrongValue("routes", "a first layer before its last", layers);
     for (let layer = first; layer <= last; layer++) {
       if (!ids.includes(layer))
         wrongValue("routes", "layers of random_ltd_layer_id", layer, `layer ${layer}`);
       if (taken.has(layer)) wrongValue("routes", "each layer once", layer, `layer ${layer} twice`);
       taken.add(layer);
     }
-    lastOf.set(first, last);
+    checked.set(first, { last, dropRatio });
   }
-  return lastOf;
+  return checked;
 }

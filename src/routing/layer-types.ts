@@ -31,7 +31,10 @@ export interface BackwardOptions {
   inPlace?: boolean;
   /** GPU tensors only: commands are recorded here, for the caller to submit, instead of submitted. */
   encoder?: GPUCommandEncoder;
-  /** Which forward call of this step is meant, where several are under way. By default the last one. */
+  /**
+   * Which forward call of this step is meant, where several are under way. By default the last one made in training,
+   * whatever evaluation came after it.
+   */
   batchOffset?: number;
 }
 
@@ -48,6 +51,8 @@ export interface LayerObject<T, R extends LayerOutput<T> = LayerOutput<T>> {
   forward(hiddenStates: T, kwargs: Kwargs, options: ForwardOptions): R;
   /** The gradient for what `forward` was last given, of the shape of `outGrad`. */
   backward?(outGrad: T, options: BackwardOptions): T;
+  /** Layer-tokens of a forward call, for a layer that holds several. Default: `batchSize * seqLength`, one layer's. */
+  layerTokens?(batchSize: number, seqLength: number): number;
   /** Told when the wrapper goes into training. */
   train?(): unknown;
   /** Told when the wrapper goes into evaluation. */

@@ -1,6 +1,6 @@
 import { checkBoolean, checkChoice, checkInteger, checkObject, wrongType, wrongValue } from "../check.ts";
 import { checkEncoder } from "../indices.ts";
-import { bertSampleTokens, checkTokenMask, type MaskMode } from "../sampling.ts";
+import { bertSampleTokens, checkTokenMask, type MaskMode, mostKept } from "../sampling.ts";
 import { type CPUTensor, layerOf, type Tensor } from "../tensor.ts";
 import { checkAlong, checkKwargs, gatherKwargs, type KwargsPlan } from "./kwargs.ts";
 import type {
@@ -31,7 +31,17 @@ export interface RandomLayerTokenDropOptions<T> {
   alongSequence?: readonly string[] | Readonly<Record<string, AlongSequence>>;
   /** Positions below this are always retained. Default 0. */
   keepPrefix?: number;
+  /** Where more tokens than K are kept in some row, K becomes the most of any row, instead of a RangeError. */
+  raiseToKept?: boolean;
+  /**
+   * The part r of the S tokens to drop, from 0 to below 1, or a function of the step that gives it: K is then
+   * `max(1, S - floor(S * r + 0.5))` whatever S a batch has. Default: the scheduler's K.
+   */
+  dropRatio?: DropRatio;
 }
+
+/** A part of the tokens, or a function of the step that gives it. */
+export type DropRatio = number | ((step: number) => number);
 
 /** One forward call: what its backward needs. */
 interface Call<T> {
@@ -67,8 +77,12 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
   readonly #plan: KwargsPlan;
   readonly #batchFirst: boolean;
   readonly #keepPrefix: number;
+  readonly #raiseToKept: boolean;
+  readonly #dropRatio: DropRatio | undefined;
   #training = true;
+  /** The last call made in training, and in evaluation. */
   #last: Call<T> | undefined;
+  #lastOfEvaluation: Call<T> | undefined;
   /** The calls of one step by batchOffset, for backward passes that come in another order. */
   readonly #calls: Map<number, Call<T>> = new Map();
   #callsStep = -1;
@@ -99,7 +113,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     const { model_mask_name, model_type, hidden_state_order } = scheduler.config;
     const modes: MaskMode[] = model_type === "encoder" ? ["gather"] : ["slice", "gather", "slice-unchecked"];
     const { ops = tensorOps as unknown as TokenOps<T>, alongSequence = [], keepPrefix = 0 } = options;
-    const { maskMode = modes[0] } = options;
+    const { maskMode = modes[0], raiseToKept = false, dropRatio } = options;
     checkObject("ops", ops);
     this.#ops = ops;
     this.#plan = {
@@ -109,6 +123,9 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     };
     this.#batchFirst = hidden_state_order === "batch_seq_dim";
     this.#keepPrefix = checkInteger("keepPrefix", keepPrefix, 0, 2 ** 31 - 1);
+    this.#raiseToKept = checkBoolean("raiseToKept", raiseToKept);
+    if (dropRatio !== undefined && typeof dropRatio !== "function") checkRatio("dropRatio", dropRatio);
+    this.#dropRatio = dropRatio;
   }
 
   /**
@@ -155,9 +172,9 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
    * const indices = layer.sample(8, 1024, { batchOffset: 16 });
    */
   sample(batchSize: number, seqLength: number, options: ForwardOptions = {}): CPUTensor<Int32Array> | null {
-    const reservedLength = this.#scheduler.getCurrentSeq();
     const { batchOffset = 0, keepMask, paddingMask } = options;
-    if (!this.#training || reservedLength >= seqLength) {
+    const reservedLength = this.#reservedLength(batchSize, seqLength, keepMask);
+    if (reservedLength >= seqLength) {
       checkInteger("seqLength", seqLength, 1, Number.MAX_SAFE_INTEGER);
       checkInteger("batchSize", batchSize, 1, 2 ** 32);
       checkTokenMask("keepMask", keepMask, batchSize, seqLength);
@@ -178,6 +195,38 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
       paddingMask,
     });
     return layerOf(sampledIndices, 0);
+  }
+
+  /** K of a call with these rows now: S, or more, where all tokens pass on. */
+  #reservedLength(batch: number, seq: number, keepMask: unknown): number {
+    const { step } = this.#scheduler;
+    const ratio = this.#dropRatio;
+    if (!this.#training) return seq;
+    const kept =
+      ratio === undefined
+        ? this.#scheduler.getCurrentSeq()
+        : seq - Math.floor(seq * ratioAt(ratio, step) + 0.5);
+    if (!this.#raiseToKept || kept >= seq) return Math.max(1, kept);
+    const mask = checkTokenMask("keepMask", keepMask, batch, seq);
+    return Math.max(1, kept, mostKept(this.#keepPrefix, mask, batch, seq));
+  }
+
+  /**
+   * Layer-tokens: the tokens that a forward call with these sizes works on now, counted once for each layer.
+   *
+   * @param batchSize B, rows at hand.
+   * @param seqLength S.
+   * @param options `keepMask` as in {@link forward}, which counts with `raiseToKept`.
+   * @throws TypeError, RangeError where an argument is of the wrong kind or value.
+   * @example
+   * const tokens = layer.layerTokens(8, 1024); // 8 * K, over a route of three layers 24 * K
+   */
+  layerTokens(batchSize: number, seqLength: number, options: ForwardOptions = {}): number {
+    checkInteger("batchSize", batchSize, 1, 2 ** 32);
+    checkInteger("seqLength", seqLength, 1, Number.MAX_SAFE_INTEGER);
+    checkObject("options", options);
+    const kept = Math.min(seqLength, this.#reservedLength(batchSize, seqLength, options.keepMask));
+    return this.randomLTDLayer.layerTokens?.(batchSize, kept) ?? batchSize * kept;
   }
 
   /**
@@ -206,8 +255,8 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     checkInteger("batchOffset", batchOffset, 0, 2 ** 32 - batch);
     checkBoolean("inPlace", inPlace);
     if (tensorOps.isTensor(hiddenStates)) checkEncoder(encoder, hiddenStates);
-    const kept = this.#scheduler.getCurrentSeq();
-    const dropping = this.#training && kept < seq;
+    const kept = this.#reservedLength(batch, seq, options.keepMask);
+    const dropping = kept < seq;
     if (dropping) checkKwargs(kwargs, this.#plan, ops, { batch, seq, kept });
     const indices =
       dropping && options.indicesOf !== undefined
@@ -222,7 +271,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     try {
       const gathered = gatherKwargs(kwargs, this.#plan, at);
       const part = at.gather(hiddenStates);
-      const expected = [...ops.shapeOf(part)];
+      const expected = this.#formOf(part);
       const output = this.randomLTDLayer.forward(part, gathered, options);
       const first = Array.isArray(output) ? output[0] : output;
       this.#checkPart("forward", first, expected);
@@ -263,7 +312,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     const at = ops.at(indices, { seqLength, batchFirst, encoder });
     try {
       const part = at.gather(outGrad);
-      const expected = [...ops.shapeOf(part)];
+      const expected = this.#formOf(part);
       const partGrad = layer.backward(part, options);
       this.#checkPart("backward", partGrad, expected);
       return at.scatter(outGrad, partGrad, inPlace);
@@ -288,16 +337,20 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
 
   #remember(call: Call<T>): void {
     if (this.randomLTDLayer.backward === undefined) return;
+    if (!this.#training) {
+      this.#lastOfEvaluation = call;
+      return;
+    }
     const { step } = this.#scheduler;
     if (step !== this.#callsStep) this.#calls.clear();
     this.#callsStep = step;
     this.#last = call;
-    // Evaluation may count through any number of rows in one step.
-    if (this.#training) this.#calls.set(call.batchOffset, call);
+    this.#calls.set(call.batchOffset, call);
   }
 
   #recall(batchOffset: number | undefined): Call<T> {
-    const last = this.#last;
+    // Backward belongs to training, whatever evaluation came between.
+    const last = this.#last ?? this.#lastOfEvaluation;
     if (last === undefined) wrongType("outGrad", "a forward call before backward", undefined, "none");
     if (batchOffset === undefined) return last;
     checkInteger("batchOffset", batchOffset, 0, 2 ** 32 - 1);
@@ -307,16 +360,40 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     return call;
   }
 
-  /** Throws unless what the layer made of its part of the tokens has that part's shape. */
-  #checkPart(method: string, value: unknown, expected: readonly number[]): void {
+  /** What the layer's answer to `part` must be. Every framework's tensors say their dtype alike. */
+  #formOf(part: T): Form {
+    return { shape: [...this.#ops.shapeOf(part)], dtype: (part as Partial<Form>).dtype };
+  }
+
+  /** Throws unless what the layer made of its part of the tokens has that part's shape and dtype. */
+  #checkPart(method: string, value: unknown, { shape, dtype }: Form): void {
     const whose = `from ${method} of random-LTD layer ${this.layerOrdinal}`;
     if (!this.#ops.isTensor(value)) {
       const kind = method === "forward" ? "a tensor, or an array that begins with one," : "a tensor";
       wrongType("layer", `${kind} ${whose}`, value);
     }
-    const shape = this.#ops.shapeOf(value);
-    checkShapeOf("layer", shape, expected, `shape [${expected}], that of its input, ${whose}`);
+    const found = this.#formOf(value);
+    checkShapeOf("layer", found.shape, shape, `shape [${shape}], that of its input, ${whose}`);
+    if (found.dtype !== dtype) {
+      wrongType("layer", `dtype ${dtype}, that of its input, ${whose}`, value, String(found.dtype));
+    }
   }
+}
+
+/** Shape and dtype of a tensor. */
+interface Form {
+  readonly shape: readonly number[];
+  readonly dtype: unknown;
+}
+
+function checkRatio(name: string, value: unknown): number {
+  if (typeof value !== "number") wrongType(name, "a number from 0 to below 1", value);
+  if (!(value >= 0 && value < 1)) wrongValue(name, "a number from 0 to below 1", value);
+  return value;
+}
+
+function ratioAt(ratio: DropRatio, step: number): number {
+  return typeof ratio === "function" ? checkRatio(`dropRatio(${step})`, ratio(step)) : ratio;
 }
 
 function checkShapeOf(name: string, shape: readonly number[], wanted: readonly number[], expected: string) {

@@ -1,4 +1,4 @@
-import { checkObject, wrongType } from "../check.ts";
+import { checkInteger, checkObject, wrongType } from "../check.ts";
 import type { CPUTensor, Tensor } from "../tensor.ts";
 import { checkLayer, RandomLayerTokenDrop } from "./layer.ts";
 import type {
@@ -86,6 +86,27 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
       if (indices !== null) all.set(layer.layerOrdinal, indices);
     }
     return all;
+  }
+
+  /**
+   * Layer-tokens: the tokens that a forward pass of these sizes works on now, in training and in evaluation, all layers
+   * and routes counted. What {@link LayerTokenLRSchedule} consumes, where routes have ratios of their own.
+   *
+   * @param batchSize B, rows at hand.
+   * @param seqLength S.
+   * @param options `keepMask` as in {@link forward}, which counts with `raiseToKept`.
+   * @throws TypeError, RangeError where an argument is of the wrong kind or value.
+   * @example
+   * consumed += stack.layerTokens(globalBatchSize, seqLength);
+   */
+  layerTokens(batchSize: number, seqLength: number, options: ForwardOptions = {}): number {
+    checkInteger("batchSize", batchSize, 1, 2 ** 32);
+    checkInteger("seqLength", seqLength, 1, Number.MAX_SAFE_INTEGER);
+    const tokensOf = (layer: LayerObject<T, R>) =>
+      layer instanceof RandomLayerTokenDrop
+        ? layer.layerTokens(batchSize, seqLength, options)
+        : (layer.layerTokens?.(batchSize, seqLength) ?? batchSize * seqLength);
+    return this.layers.reduce((sum, layer) => sum + tokensOf(layer), 0);
   }
 
   /** The same arguments for one more use, where use consumes a reference. */

@@ -731,7 +731,14 @@ describe("bad input", () => {
       );
     }
     const floats = (h: CPUTensor) => tensor(new Float32Array(h.data.length), h.shape);
-    expect(() => forward(floats)).toThrow(TypeError);
+    const wrongDType =
+      '"layer" expected dtype float64, that of its input, from forward of random-LTD layer 3, got float32';
+    refuse(() => forward(floats), TypeError, wrongDType);
+    const backward = new RandomLayerTokenDrop({ forward: identity, backward: floats }, free, 0);
+    backward.forward(hiddenOf(1));
+    const inBackward =
+      '"layer" expected dtype float64, that of its input, from backward of random-LTD layer 0, got';
+    refuse(() => backward.backward(hiddenOf(1)), TypeError, inBackward);
   });
 
   test("nothing is remembered or written by a call that was refused", () => {
