@@ -4,9 +4,9 @@ import { Folded, generate } from "./philox";
 export { setSeed } from "./philox";
 
 /** The floor: the keys of `rows` rows of `seqLength` tokens, made and thrown away. */
-export function keysOnly(layer: u32, rows: i32, seqLength: i32): i32 {
+export function keysOnly(layerOrdinal: u32, rows: i32, seqLength: i32): i32 {
   let seen = 0;
-  for (let row = 0; row < rows; ++row) seen ^= generate<Folded>(0, row, layer, (seqLength + 31) >> 5, 0, 0, 0);
+  for (let row = 0; row < rows; ++row) seen ^= generate<Folded>(0, row, layerOrdinal, (seqLength + 31) >> 5, 0, 0, 0);
   return seen;
 }
 
@@ -20,13 +20,13 @@ export function setScalarSeed(low: u32, high: u32, at: u32): void {
 }
 
 /** The same keys by scalar arithmetic, one counter at a time. */
-export function scalarKeys(layer: u32, rows: i32, seqLength: i32): i32 {
+export function scalarKeys(layerOrdinal: u32, rows: i32, seqLength: i32): i32 {
   let folded: u32 = 0;
   for (let row = 0; row < rows; ++row) {
     for (let block: u32 = 0; block < <u32>seqLength >> 2; ++block) {
       let c0 = block;
       let c1: u32 = row;
-      let c2 = layer;
+      let c2 = layerOrdinal;
       let c3 = step;
       let k0 = key0;
       let k1 = key1;

@@ -1,4 +1,4 @@
-/** The row at hand: its bitmaps, and the classes of its tokens (kept, plain, padding), which the keys choose within. */
+/** The row at hand: its bitmaps, and the classes of its tokens (forced, plain, padding), which the keys choose within. */
 import { BITMAPS, bitmapBytes, ensure } from "./memory";
 
 /** u8 [S / 8, in whole lines], the retained positions; what is retained in any case; what is still to be chosen from. */
@@ -13,7 +13,7 @@ export let classed: bool = false;
 export let need: i32 = 0;
 export let pool: i32 = 0;
 /** Class counts, while they are taken. */
-let keptCount: i32 = 0;
+let forcedCount: i32 = 0;
 let paddingCount: i32 = 0;
 
 /** Starts rows of `seqLength` tokens without classes. False where the memory does not suffice. */
@@ -25,7 +25,7 @@ export function begin(seqLength: i32, reserved: i32): bool {
   classed = false;
   need = reserved;
   pool = seqLength;
-  keptCount = 0;
+  forcedCount = 0;
   paddingCount = 0;
   return ensure(contested + bytes);
 }
@@ -60,32 +60,32 @@ function pack(bytes: usize): u64 {
 }
 
 /**
- * Notes the classes of `n` positions from `first`, a multiple of 64: kept ones into ALWAYS, padding into CONTESTED.
+ * Notes the classes of `n` positions from `first`, a multiple of 64: forced ones into ALWAYS, padding into CONTESTED.
  *
  * @param keep Bytes of the keep mask for those positions, or 0 where there is none.
  * @param real Bytes of the padding mask, or 0.
- * @param prefix Positions below this are kept.
+ * @param prefix Positions below this are forced.
  */
 export function classify(first: i32, n: i32, keep: usize, real: usize, prefix: i32): void {
   for (let i = 0; i < n; i += 64) {
     const valid = below(i, n);
-    let kept = below(first + i, prefix);
-    if (keep) kept |= pack(keep + i);
-    kept &= valid;
-    const padding = real ? ~pack(real + i) & ~kept & valid : 0;
+    let forced = below(first + i, prefix);
+    if (keep) forced |= pack(keep + i);
+    forced &= valid;
+    const padding = real ? ~pack(real + i) & ~forced & valid : 0;
     const at = (first + i) >> 3;
-    store<u64>(always + at, kept);
+    store<u64>(always + at, forced);
     store<u64>(contested + at, padding);
-    keptCount += <i32>popcnt(kept);
+    forcedCount += <i32>popcnt(forced);
     paddingCount += <i32>popcnt(padding);
   }
 }
 
-/** Settles from all classes which one is contested. False where more tokens are kept than are wanted. */
+/** Settles from all classes which one is contested. False where more tokens are forced than are wanted. */
 export function settleClasses(reserved: i32): bool {
-  if (keptCount > reserved) return false;
-  const others = length - keptCount - paddingCount;
-  const intoPadding = reserved - keptCount > others;
+  if (forcedCount > reserved) return false;
+  const others = length - forcedCount - paddingCount;
+  const intoPadding = reserved - forcedCount > others;
   for (let i = 0; i < length; i += 64) {
     const at = i >> 3;
     const padding = load<u64>(contested + at);
@@ -93,7 +93,7 @@ export function settleClasses(reserved: i32): bool {
     if (intoPadding) store<u64>(always + at, load<u64>(always + at) | plain);
     else store<u64>(contested + at, plain);
   }
-  need = reserved - keptCount - (intoPadding ? others : 0);
+  need = reserved - forcedCount - (intoPadding ? others : 0);
   pool = intoPadding ? paddingCount : others;
   classed = true;
   return true;

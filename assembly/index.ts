@@ -1,5 +1,5 @@
 /**
- * The binary interface of the core; src/wasm/core.ts types it. Addresses are bytes in the exported memory, whose regions
+ * The binary interface of the core; src/core/core.ts types it. Addresses are bytes in the exported memory, whose regions
  * the host asks for. No function keeps anything from one operation to the next.
  */
 import { BITMAPS, KEYS } from "./memory";

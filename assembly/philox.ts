@@ -1,6 +1,6 @@
 /**
  * Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011), four counters
- * to a vector and two vectors at a time, for counters (block, row, layer, step).
+ * to a vector and two vectors at a time, for counters (block, row, layerOrdinal, step).
  *
  * Keys of 16 tokens lie as four vectors: lane q of vector j is the key of token 4q + j.
  */
@@ -60,8 +60,8 @@ function atMost(key: v128, last: v128): v128 {
  * @param bitmap Gets bit 1 where key <= last, 4 bytes a group.
  * @returns How many those are.
  */
-export function makeKeys(block: u32, row: u32, layer: u32, groups: i32, keys: usize, bitmap: usize, last: u32): i32 {
-  return generate<Stored>(block, row, layer, groups, keys, bitmap, last);
+export function makeKeys(block: u32, row: u32, layerOrdinal: u32, groups: i32, keys: usize, bitmap: usize, last: u32): i32 {
+  return generate<Stored>(block, row, layerOrdinal, groups, keys, bitmap, last);
 }
 
 /** What becomes of the keys, told apart when compiled: they are stored, or (the benchmark's floor) folded into one. */
@@ -72,14 +72,14 @@ export type Folded = u8;
 export function generate<Fate>(
   block: u32,
   row: u32,
-  layer: u32,
+  layerOrdinal: u32,
   groups: i32,
   keys: usize,
   bitmap: usize,
   last: u32,
 ): i32 {
   // Rounds 0 and 1 as far as all of a row shares them.
-  const p1: u64 = <u64>M1 * <u64>layer;
+  const p1: u64 = <u64>M1 * <u64>layerOrdinal;
   const c0: u32 = <u32>(p1 >> 32) ^ row ^ v128.extract_lane<u32>(key0(0), 0);
   const p0: u64 = <u64>M0 * <u64>c0;
   const x2 = i32x4.splat(step ^ v128.extract_lane<u32>(key1(0), 0));

@@ -20,10 +20,10 @@ export function stageBytes(): usize {
 }
 
 /** Draws `rows` rows from `row` on into OUT, which must hold them: int32 [rows][K]. Their classes are alike. */
-export function sampleRows(layer: u32, row: u32, rows: i32, seqLength: i32): void {
+export function sampleRows(layerOrdinal: u32, row: u32, rows: i32, seqLength: i32): void {
   let out: usize = OUT;
   for (let i = 0; i < rows; ++i) {
-    select(layer, row + i);
+    select(layerOrdinal, row + i);
     out = emit(0, seqLength, out);
   }
 }

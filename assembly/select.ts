@@ -12,7 +12,7 @@ import { always, below, classed, contested, flipBit, hasBit, length, need, pool,
 import { CANDIDATES, CANDIDATES_MAX, KEYS, TILE } from "./memory";
 import { keyOf, makeKeys } from "./philox";
 
-let layer: u32 = 0;
+let layerOrdinal: u32 = 0;
 let row: u32 = 0;
 
 /** Where tests put keys of their own, u32 [S] in order of position; 0 in the shipped core, which drops the branch. */
@@ -25,7 +25,7 @@ export function injectKeys(at: usize): void {
 @inline
 function makeTile(first: i32, n: i32, bitmap: usize, last: u32): i32 {
   if (injected) return copyTile(first, n, bitmap, last);
-  return makeKeys((<u32>first) >> 2, row, layer, (n + 31) >> 5, KEYS, bitmap, last);
+  return makeKeys((<u32>first) >> 2, row, layerOrdinal, (n + 31) >> 5, KEYS, bitmap, last);
 }
 
 function copyTile(first: i32, n: i32, bitmap: usize, last: u32): i32 {
@@ -108,8 +108,8 @@ function bisect(): void {
 }
 
 /** Puts into SELECTED the retained tokens of a row. `begin` comes first, and `settleClasses` where there are classes. */
-export function select(ofLayer: u32, ofRow: u32): void {
-  layer = ofLayer;
+export function select(ofLayerOrdinal: u32, ofRow: u32): void {
+  layerOrdinal = ofLayerOrdinal;
   row = ofRow;
   if (need == 0 || need == pool) {
     for (let i = 0; i < length; i += 64) {

@@ -61,7 +61,7 @@ const WEBGPU = { webgpu: "src/index.ts" };
 
 rmSync("dist", { recursive: true, force: true });
 try {
-  const small = instead("cpu.ts", "small-cpu.ts");
+  const small = instead("cpu.ts", "cpu-sampling-only.ts");
   await bundle("dist", ENTRIES);
   await bundle("dist", WEBGPU, small, instead("module.ts", "module-sampling.ts"));
   for (const [folder, core] of [

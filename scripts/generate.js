@@ -15,14 +15,14 @@ const PARTS = {
       "assembly",
       "asconfig.json",
       "asconfig.sampling.json",
-      "asconfig.heap.json",
+      "asconfig.heap-rows.json",
       "node_modules/assemblyscript/package.json",
     ],
     makes: [
-      ...["core", "sampling", "heap", "heap-shared"].map((name) => `build/${name}.wasm`),
-      "src/wasm/core-bytes.ts",
-      "src/wasm/sampling-bytes.ts",
-      "src/adapters/tfjs/heap-bytes.ts",
+      ...["core", "sampling", "heap-rows", "heap-rows-shared"].map((name) => `build/${name}.wasm`),
+      "src/core/core-bytes.ts",
+      "src/core/sampling-bytes.ts",
+      "src/adapters/tfjs/heap-rows-bytes.ts",
     ],
     make: makeWasm,
   },
@@ -52,7 +52,7 @@ function constant(name, what, bytes) {
 }
 
 /**
- * Bytes as printable characters, one for most of them: src/wasm/text.ts reads them. A byte keeps its own character
+ * Bytes as printable characters, one for most of them: src/core/text.ts reads them. A byte keeps its own character
  * wherever it stands, so this compresses nearly as the bytes do.
  */
 function asText(bytes) {
@@ -64,13 +64,13 @@ function asText(bytes) {
 
 async function makeWasm() {
   const core = await compiled("asconfig.json", "release", "build/core.wasm");
-  writeFileSync("src/wasm/core-bytes.ts", constant("coreText", "The WASM core", core));
+  writeFileSync("src/core/core-bytes.ts", constant("coreText", "The WASM core", core));
   const sampling = await compiled("asconfig.sampling.json", "release", "build/sampling.wasm");
-  writeFileSync("src/wasm/sampling-bytes.ts", constant("samplingText", "Of the core what samples", sampling));
-  const heap = await compiled("asconfig.heap.json", "own", "build/heap.wasm");
-  const shared = await compiled("asconfig.heap.json", "shared", "build/heap-shared.wasm");
+  writeFileSync("src/core/sampling-bytes.ts", constant("samplingText", "Of the core what samples", sampling));
+  const heap = await compiled("asconfig.heap-rows.json", "own", "build/heap-rows.wasm");
+  const shared = await compiled("asconfig.heap-rows.json", "shared", "build/heap-rows-shared.wasm");
   writeFileSync(
-    "src/adapters/tfjs/heap-bytes.ts",
+    "src/adapters/tfjs/heap-rows-bytes.ts",
     constant("heapText", "Rows within another module's memory", heap) +
       constant("sharedHeapText", "The same for memory that threads share", shared),
   );

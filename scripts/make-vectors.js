@@ -10,7 +10,8 @@ process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 const outfile = join(mkdtempSync(join(tmpdir(), "random-ltd-")), "library.mjs");
 await build({
   stdin: {
-    contents: 'export * from "./src/index.ts"; export { useCPUBackend } from "./src/backends/choice.ts";',
+    contents:
+      'export * from "./src/index.ts"; export { useCPUBackend } from "./src/backends/cpu-backend.ts";',
     resolveDir: ".",
   },
   bundle: true,

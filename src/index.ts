@@ -2,7 +2,7 @@
  * Random layerwise token dropping for transformer training: deterministic sampling of the retained tokens, attention
  * masks among them, and exact gather and scatter of hidden states.
  */
-export { type CPUBackendName, cpuBackend } from "./backends/choice.ts";
+export { type CPUBackendName, cpuBackend } from "./backends/cpu-backend.ts";
 export { prepareGPU, type RequestGPUDeviceOptions, requestGPUDevice } from "./backends/webgpu/device.ts";
 export {
   dispose,
@@ -12,14 +12,16 @@ export {
   toCPU,
   toGPU,
 } from "./backends/webgpu/tensors.ts";
+export { setCoreModule } from "./core/core.ts";
 export { type MaskOptions, maskGather, maskSlice } from "./masks.ts";
 export { addRandomLTDStateDict, removeRandomLTDStateDict, type StateDict } from "./routing/checkpoints.ts";
+export { type ConvertOptions, convertToRandomLTD, type Route } from "./routing/convert.ts";
 export {
   type DataEfficiencyConfig,
   type DisabledRandomLTD,
   parseDataEfficiencyConfig,
-} from "./routing/config.ts";
-export { type ConvertOptions, convertToRandomLTD, type Route } from "./routing/convert.ts";
+} from "./routing/data-efficiency-config.ts";
+export type { AlongSequence, FrameworkOps, TokensAt, TokensAtOptions } from "./routing/framework-ops.ts";
 export { type DropRatio, RandomLayerTokenDrop, type RandomLayerTokenDropOptions } from "./routing/layer.ts";
 export type {
   BackwardOptions,
@@ -44,7 +46,6 @@ export {
 } from "./routing/scheduler.ts";
 export { LayerStack } from "./routing/stack.ts";
 export { tensorOps } from "./routing/tensor-ops.ts";
-export type { AlongSequence, TokenOps, TokensAt, TokensAtOptions } from "./routing/token-ops.ts";
 export {
   bertSampleTokens,
   type GPTSampleOptions,
@@ -54,15 +55,7 @@ export {
   type SampleOptions,
 } from "./sampling.ts";
 export { tokenSort } from "./sort.ts";
-export {
-  type CPUTensor,
-  type DType,
-  type GPUTensor,
-  layerOf,
-  type Tensor,
-  type TensorData,
-  tensor,
-} from "./tensor.ts";
+export { layerOf, tensor } from "./tensor.ts";
 export {
   type GatherBackwardOptions,
   type GatherForwardOptions,
@@ -73,4 +66,4 @@ export {
   ScatterTokens,
   type TokenOptions,
 } from "./tokens.ts";
-export { setCoreModule } from "./wasm/core.ts";
+export type { CPUTensor, DType, GPUTensor, Tensor, TensorData } from "./types.ts";

@@ -1,14 +1,7 @@
-import { wrongType, wrongValue } from "./check.ts";
-import {
-  checkCPUTensor,
-  checkDType,
-  checkSameShape,
-  checkTensor,
-  isGPUTensor,
-  overlap,
-  type Tensor,
-  zeros,
-} from "./tensor.ts";
+import { checkSameDevice } from "./arguments.ts";
+import { wrongValue } from "./check.ts";
+import { checkCPUTensor, checkDType, checkTensor, isGPUTensor } from "./tensor.ts";
+import type { Tensor } from "./types.ts";
 
 /**
  * Sorted indices, held to the tensor they index: `[B,K]`, or `[L,B,K]` too where `ranks` has 3.
@@ -36,14 +29,14 @@ export function checkIndices(
   return indices;
 }
 
-function checkPositions(name: string, positions: Int32Array, kept: number, seq: number): void {
-  for (let start = 0; start < positions.length; start += kept) {
+function checkPositions(name: string, positions: Int32Array, retained: number, seq: number): void {
+  for (let start = 0; start < positions.length; start += retained) {
     let before = -1;
-    for (let i = start; i < start + kept; i++) {
+    for (let i = start; i < start + retained; i++) {
       const position = positions[i];
       if (position <= before || position >= seq) {
         const got = before < 0 || position >= seq ? `${position}` : `${position} after ${before}`;
-        const row = start / kept;
+        const row = start / retained;
         wrongValue(
           name,
           `ascending, distinct positions from 0 to ${seq - 1}`,
@@ -54,69 +47,4 @@ function checkPositions(name: string, positions: Int32Array, kept: number, seq: 
       before = position;
     }
   }
-}
-
-/** A GPU tensor held to another must be on its device. */
-export function checkSameDevice(name: string, held: Tensor, to: Tensor): void {
-  if (isGPUTensor(held) && isGPUTensor(to) && held.device !== to.device) {
-    wrongType(name, "a tensor on the same device", held, "a tensor on another device");
-  }
-}
-
-/** A tensor that must live where `to` lives: in CPU memory, or on the same device. */
-export function checkAlongside(name: string, value: unknown, to: Tensor): Tensor {
-  const t = checkTensor(name, value);
-  if (isGPUTensor(t) !== isGPUTensor(to)) {
-    const [wanted, found] = isGPUTensor(to) ? ["GPU", "CPU"] : ["CPU", "GPU"];
-    wrongType(name, `a ${wanted} tensor`, value, `a ${found} tensor`);
-  }
-  checkSameDevice(name, t, to);
-  if (t.dtype !== to.dtype) wrongType(name, `dtype ${to.dtype}`, value);
-  return t;
-}
-
-/** Where a result goes: `out`, checked against what it is to hold and what it must not overlap, or a new tensor. */
-export function resultTensor(
-  name: string,
-  out: unknown,
-  like: Tensor,
-  shape: readonly number[],
-  inputs: readonly Tensor[],
-): Tensor {
-  if (out === undefined) {
-    return isGPUTensor(like)
-      ? like.operations.empty(like.device, shape, like.dtype)
-      : zeros(shape, like.dtype);
-  }
-  const t = checkAlongside(name, out, like);
-  checkResultShape(name, t, shape);
-  checkDisjoint(name, t, inputs);
-  return t;
-}
-
-/** Throws unless a tensor that is to be written has this shape, and on the GPU lies on whole words. */
-export function checkResultShape(name: string, t: Tensor, shape: readonly number[]): void {
-  checkSameShape(name, t, shape);
-  if (isGPUTensor(t) && t.byteOffset % 4 !== 0) {
-    wrongValue(name, "a byteOffset that is a multiple of 4 where it is written", t.byteOffset);
-  }
-}
-
-/** Throws where a tensor that is to be written shares a byte with one that is read. */
-export function checkDisjoint(name: string, written: Tensor, inputs: readonly Tensor[]): void {
-  if (inputs.some((input) => overlap(written, input))) {
-    wrongValue(name, "memory that no input shares", written, "overlapping memory");
-  }
-}
-
-/** `encoder` belongs to GPU tensors. */
-export function checkEncoder(encoder: unknown, states: Tensor | undefined): GPUCommandEncoder | undefined {
-  if (encoder === undefined) return undefined;
-  if (states === undefined || !isGPUTensor(states)) {
-    wrongType("encoder", "no encoder with CPU tensors", encoder, "one");
-  }
-  if (typeof encoder !== "object" || encoder === null || !("beginComputePass" in encoder)) {
-    wrongType("encoder", "a GPUCommandEncoder", encoder);
-  }
-  return encoder as GPUCommandEncoder;
 }

@@ -1,8 +1,9 @@
-import type { MaskGeometry, MaskOperations } from "./backends/backend.ts";
+import { checkEncoder, resultTensor } from "./arguments.ts";
 import { maskBackend } from "./backends/cpu.ts";
 import { checkInteger, checkObject, wrongValue } from "./check.ts";
-import { checkEncoder, checkIndices, resultTensor } from "./indices.ts";
-import { checkTensor, elementBytes, isGPUTensor, type Tensor } from "./tensor.ts";
+import { checkIndices } from "./indices.ts";
+import { checkTensor, elementBytes, isGPUTensor } from "./tensor.ts";
+import type { MaskGeometry, MaskOperations, Tensor } from "./types.ts";
 
 /** Options of {@link maskGather} and {@link maskSlice}. */
 export interface MaskOptions<T extends Tensor> {
@@ -18,7 +19,7 @@ function operationsOf(name: string, mask: Tensor): MaskOperations<Tensor> {
 }
 
 /** A mask `[B,H,S,S]` or `[B,H,1,S]`, checked, and its geometry but for K. */
-export function checkMask(name: string, value: unknown): { mask: Tensor; g: Omit<MaskGeometry, "kept"> } {
+export function checkMask(name: string, value: unknown): { mask: Tensor; g: Omit<MaskGeometry, "retained"> } {
   const mask = checkTensor(name, value);
   const [maskBatch, heads, query, seq] = mask.shape;
   if (mask.shape.length !== 4 || (query !== 1 && query !== seq)) {
@@ -32,17 +33,17 @@ export function gatherChecked(
   name: string,
   mask: Tensor,
   indices: Tensor,
-  base: Omit<MaskGeometry, "kept">,
+  base: Omit<MaskGeometry, "retained">,
   out: unknown,
   encoder: GPUCommandEncoder | undefined,
 ): Tensor {
-  const [batch, kept] = indices.shape.slice(-2);
-  const perLayer = [batch, base.heads, base.query === 1 ? 1 : kept, kept];
+  const [batch, retained] = indices.shape.slice(-2);
+  const perLayer = [batch, base.heads, base.query === 1 ? 1 : retained, retained];
   const layers = indices.shape.length === 3 ? indices.shape[0] : 1;
   const shape = indices.shape.length === 3 ? [layers, ...perLayer] : perLayer;
   const operations = operationsOf(name, mask);
   const result = resultTensor("out", out, mask, shape, [mask, indices]);
-  operations.maskGather(result, mask, indices, { ...base, kept, layers, batch }, encoder);
+  operations.maskGather(result, mask, indices, { ...base, retained, layers, batch }, encoder);
   return result;
 }
 
@@ -50,15 +51,15 @@ export function gatherChecked(
 export function sliceChecked(
   name: string,
   mask: Tensor,
-  kept: number,
-  base: Omit<MaskGeometry, "kept">,
+  retained: number,
+  base: Omit<MaskGeometry, "retained">,
   out: unknown,
   encoder: GPUCommandEncoder | undefined,
 ): Tensor {
-  const shape = [base.maskBatch, base.heads, base.query === 1 ? 1 : kept, kept];
+  const shape = [base.maskBatch, base.heads, base.query === 1 ? 1 : retained, retained];
   const operations = operationsOf(name, mask);
   const result = resultTensor("out", out, mask, shape, [mask]);
-  operations.maskSlice(result, mask, { ...base, kept }, encoder);
+  operations.maskSlice(result, mask, { ...base, retained }, encoder);
   return result;
 }
 
@@ -110,6 +111,6 @@ export function maskSlice<T extends Tensor>(
   const { mask: m, g } = checkMask("mask", mask);
   checkObject("options", options);
   const encoder = checkEncoder(options.encoder, m);
-  const kept = checkInteger("reservedLength", reservedLength, 1, g.seq);
-  return sliceChecked("mask", m, kept, g, options.out, encoder) as T;
+  const retained = checkInteger("reservedLength", reservedLength, 1, g.seq);
+  return sliceChecked("mask", m, retained, g, options.out, encoder) as T;
 }

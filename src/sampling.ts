@@ -1,18 +1,9 @@
-import type { SampleRequest } from "./backends/backend.ts";
+import { checkEncoder } from "./arguments.ts";
 import { checkSliceable, samplingBackend } from "./backends/cpu.ts";
 import { checkBoolean, checkChoice, checkInteger, checkObject, checkSeed, wrongValue } from "./check.ts";
-import { checkEncoder } from "./indices.ts";
 import { checkMask, gatherChecked, sliceChecked } from "./masks.ts";
-import {
-  bytesOf,
-  type CPUTensor,
-  checkCPUTensor,
-  checkDType,
-  checkSameShape,
-  isGPUTensor,
-  type Tensor,
-  zeros,
-} from "./tensor.ts";
+import { bytesOf, checkCPUTensor, checkDType, checkSameShape, isGPUTensor, zeros } from "./tensor.ts";
+import type { CPUTensor, SampleRequest, Tensor } from "./types.ts";
 
 /** The longest sequence that is sampled: three bitmaps of it, 12 MiB, stay within the WASM core's 16 MiB. */
 export const MAX_SEQ_LENGTH: number = 2 ** 25;
@@ -153,9 +144,9 @@ export function mostKept(
   const first = Math.min(prefix, seq);
   let most = first;
   for (let b = 0; keepMask !== undefined && b < batch; b++) {
-    let kept = first;
-    for (let i = b * seq + first; i < (b + 1) * seq; i++) kept += keepMask[i];
-    most = Math.max(most, kept);
+    let retained = first;
+    for (let i = b * seq + first; i < (b + 1) * seq; i++) retained += keepMask[i];
+    most = Math.max(most, retained);
   }
   return most;
 }
@@ -211,16 +202,16 @@ export function gptSampleTokens(options: GPTSampleOptions): SampledTokens {
   const { request, attn, encoder } = checkSampling(options);
   const { maskMode = "slice" } = options;
   const mode = checkChoice<MaskMode>("maskMode", maskMode, ["slice", "gather", "slice-unchecked"]);
-  const kept = request.reservedLength;
+  const retained = request.reservedLength;
   if (attn && mode === "slice" && !isGPUTensor(attn.mask)) {
-    checkSliceable("attnMask", attn.mask, { ...attn.g, kept });
+    checkSliceable("attnMask", attn.mask, { ...attn.g, retained });
   }
   const sampledIndices = draw(request);
   if (!attn) return { sampledIndices, newMask: null };
   const newMask =
     mode === "gather"
       ? gatherChecked("attnMask", attn.mask, sampledIndices, attn.g, undefined, encoder)
-      : sliceChecked("attnMask", attn.mask, kept, attn.g, undefined, encoder);
+      : sliceChecked("attnMask", attn.mask, retained, attn.g, undefined, encoder);
   return { sampledIndices, newMask };
 }
 

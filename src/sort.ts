@@ -1,6 +1,7 @@
 import { sortingBackend } from "./backends/cpu.ts";
 import { checkInteger, wrongValue } from "./check.ts";
-import { type CPUTensor, checkCPUTensor, checkDType } from "./tensor.ts";
+import { checkCPUTensor, checkDType } from "./tensor.ts";
+import type { CPUTensor } from "./types.ts";
 
 /**
  * Puts positions that a caller drew elsewhere into the order that gather and scatter need.
@@ -18,13 +19,13 @@ export function tokenSort(indices: CPUTensor, seqLength: number): CPUTensor<Int3
   const t = checkCPUTensor("indices", indices);
   checkDType("indices", t, ["int32"]);
   if (t.shape.length < 1) wrongValue("indices", "at least one dimension", t);
-  const kept = t.shape[t.shape.length - 1];
-  checkInteger("seqLength", seqLength, kept, 0x7fffffff);
+  const retained = t.shape[t.shape.length - 1];
+  checkInteger("seqLength", seqLength, retained, 0x7fffffff);
   const positions = t.data as Int32Array;
   const data = new Int32Array(positions.length);
-  const at = sortingBackend().sort(data, positions, positions.length / kept, kept, seqLength);
+  const at = sortingBackend().sort(data, positions, positions.length / retained, retained, seqLength);
   if (at >= 0) {
-    const got = `${positions[at]} in row ${Math.floor(at / kept)}`;
+    const got = `${positions[at]} in row ${Math.floor(at / retained)}`;
     wrongValue("indices", `distinct positions from 0 to ${seqLength - 1} in each row`, t, got);
   }
   return { data, shape: [...t.shape], dtype: "int32" };

@@ -1,40 +1,5 @@
-import type { GPUOperations } from "./backends/backend.ts";
 import { checkInteger, describe, wrongType, wrongValue } from "./check.ts";
-
-/** Element types. float16 and bfloat16 are carried as bits, in a Uint16Array. */
-export type DType = "float32" | "float16" | "bfloat16" | "float64" | "int32" | "uint32" | "uint8";
-
-/** The typed arrays that a CPU tensor may hold. A Float16Array is taken too where the runtime has one. */
-export type TensorData = Float32Array | Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array;
-
-/** A dense row-major array in CPU memory: a typed array, its shape and what its elements are. */
-export interface CPUTensor<D extends TensorData = TensorData> {
-  /** Elements in row-major order, as many as `shape` holds. */
-  readonly data: D;
-  /** Length of each dimension, at least 1. */
-  readonly shape: readonly number[];
-  /** What the elements are. */
-  readonly dtype: DType;
-}
-
-/** A dense row-major array in a WebGPU buffer, from `byteOffset` (bytes) on. Made by `toGPU` and `gpuTensor`. */
-export interface GPUTensor {
-  /** Where the elements lie. */
-  readonly buffer: GPUBuffer;
-  /** Bytes before the first element: a multiple of the element size, and of 4 where the tensor is written. */
-  readonly byteOffset: number;
-  /** Length of each dimension, at least 1. */
-  readonly shape: readonly number[];
-  /** What the elements are. */
-  readonly dtype: DType;
-  /** The device of `buffer`. */
-  readonly device: GPUDevice;
-  /** What runs operations on this tensor: it comes with the tensor, so code without one bundles no shader. */
-  readonly operations: GPUOperations;
-}
-
-/** A tensor in either memory. Operations run, and answer, where it lives. */
-export type Tensor = CPUTensor | GPUTensor;
+import type { CPUTensor, DType, GPUTensor, Tensor, TensorData } from "./types.ts";
 
 /** What carries each dtype. Compared by name, which survives realms as `instanceof` does not. */
 const CARRIERS: Readonly<
@@ -214,10 +179,10 @@ export function layerOf<T extends Tensor>(sampledIndices: T, l: number): T {
   const t = checkTensor("sampledIndices", sampledIndices);
   checkDType("sampledIndices", t, ["int32"]);
   if (t.shape.length !== 3) wrongValue("sampledIndices", "shape [L,B,K]", t);
-  const [layers, batch, kept] = t.shape;
+  const [layers, batch, retained] = t.shape;
   checkInteger("l", l, 0, layers - 1);
-  const shape = [batch, kept];
-  const n = batch * kept;
+  const shape = [batch, retained];
+  const n = batch * retained;
   if (isGPUTensor(t)) return t.operations.view(t, t.byteOffset + l * n * 4, shape) as GPUTensor as T;
   return { data: t.data.subarray(l * n, (l + 1) * n), shape, dtype: t.dtype } as CPUTensor as T;
 }

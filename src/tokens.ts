@@ -1,14 +1,7 @@
-import type { RowGeometry, TokenOperations } from "./backends/backend.ts";
+import { checkAlongside, checkDisjoint, checkEncoder, checkResultShape, resultTensor } from "./arguments.ts";
 import { tokenBackend } from "./backends/cpu.ts";
 import { checkBoolean, checkInteger, checkObject, wrongType, wrongValue } from "./check.ts";
-import {
-  checkAlongside,
-  checkDisjoint,
-  checkEncoder,
-  checkIndices,
-  checkResultShape,
-  resultTensor,
-} from "./indices.ts";
+import { checkIndices } from "./indices.ts";
 import {
   checkDType,
   checkSameShape,
@@ -18,8 +11,8 @@ import {
   isGPUTensor,
   overlap,
   sameMemory,
-  type Tensor,
 } from "./tensor.ts";
+import type { RowGeometry, Tensor, TokenOperations } from "./types.ts";
 
 /** What every token operation takes. */
 export interface TokenOptions {
@@ -113,7 +106,7 @@ function checkStates(name: string, states: unknown, sortedIndices: unknown, opti
   const { batchFirst, encoder } = checkLayout(options, x);
   const { batch, tokens: seq, rowBytes } = dimensions(name, x, batchFirst);
   const indices = checkIndices("sortedIndices", sortedIndices, x, batch, seq, [2]);
-  const g: RowGeometry = { batch, seq, kept: indices.shape[1], rowBytes, batchFirst };
+  const g: RowGeometry = { batch, seq, retained: indices.shape[1], rowBytes, batchFirst };
   return { x, indices, g, encoder };
 }
 
@@ -124,7 +117,7 @@ function gatherForward<T extends Tensor>(
 ): T {
   const { x, indices, g, encoder } = checkStates("activations", activations, sortedIndices, options);
   const operations = operationsOf("activations", x);
-  const out = resultTensor("out", options.out, x, withTokens(x, g.kept, g.batchFirst), [x, indices]);
+  const out = resultTensor("out", options.out, x, withTokens(x, g.retained, g.batchFirst), [x, indices]);
   operations.gather(out, x, indices, g, encoder);
   return out as T;
 }
@@ -136,11 +129,11 @@ function gatherBackward<T extends Tensor>(
 ): T {
   const grad = checkTensor("retainedGrad", retainedGrad);
   const { batchFirst, encoder } = checkLayout(options, grad);
-  const { batch, tokens: kept, rowBytes } = dimensions("retainedGrad", grad, batchFirst);
-  const seq = checkInteger("seqLength", options.seqLength, kept, 0x7fffffff);
+  const { batch, tokens: retained, rowBytes } = dimensions("retainedGrad", grad, batchFirst);
+  const seq = checkInteger("seqLength", options.seqLength, retained, 0x7fffffff);
   const indices = checkIndices("sortedIndices", sortedIndices, grad, batch, seq, [2]);
-  if (indices.shape[1] !== kept) wrongValue("sortedIndices", `shape [${batch},${kept}]`, indices);
-  const g: RowGeometry = { batch, seq, kept, rowBytes, batchFirst };
+  if (indices.shape[1] !== retained) wrongValue("sortedIndices", `shape [${batch},${retained}]`, indices);
+  const g: RowGeometry = { batch, seq, retained, rowBytes, batchFirst };
   const operations = operationsOf("retainedGrad", grad);
   const shape = withTokens(grad, seq, batchFirst);
   const { accumulateInto, out } = options;
@@ -166,7 +159,7 @@ function scatterForward<T extends Tensor>(
 ): T {
   const { x, indices, g, encoder } = checkStates("allActivations", allActivations, sortedIndices, options);
   const part = checkAlongside("layerActivations", layerActivations, x);
-  checkSameShape("layerActivations", part, withTokens(x, g.kept, g.batchFirst));
+  checkSameShape("layerActivations", part, withTokens(x, g.retained, g.batchFirst));
   const { inPlace = false } = options;
   checkBoolean("inPlace", inPlace);
   const operations = operationsOf("allActivations", x);
@@ -212,7 +205,7 @@ function scatterBackward<T extends Tensor>(
   const operations = operationsOf("outGrad", grad);
   const inputs = [grad, indices];
   const all = inPlace ? grad : resultTensor("out", allActivationsGrad, grad, grad.shape, inputs);
-  const partShape = withTokens(grad, g.kept, g.batchFirst);
+  const partShape = withTokens(grad, g.retained, g.batchFirst);
   const part = resultTensor("out", layerActivationsGrad, grad, partShape, inputs);
   if (overlap(all, part)) wrongValue("out", "two tensors that share no memory", part, "overlapping memory");
   operations.gather(part, grad, indices, g, encoder); // before its rows are zeroed, for inPlace

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { coreText } from "../src/wasm/core-bytes.ts";
-import { samplingText } from "../src/wasm/sampling-bytes.ts";
-import { bytesOfText } from "../src/wasm/text.ts";
+import { coreText } from "../src/core/core-bytes.ts";
+import { samplingText } from "../src/core/sampling-bytes.ts";
+import { bytesOfText } from "../src/core/text.ts";
 
 test.each([
   ["core", coreText],

@@ -1,6 +1,6 @@
 /** Backward passes against central differences, in float64, and against each other. */
 import { afterEach, describe, expect, test } from "vitest";
-import { useCPUBackend } from "../src/backends/choice.ts";
+import { useCPUBackend } from "../src/backends/cpu-backend.ts";
 import {
   type CPUTensor,
   GatherTokens,

@@ -1,6 +1,6 @@
 /** Calls of every kind one after another: none leaves anything behind in the core that another would see. */
 import { afterEach, expect, test } from "vitest";
-import { useCPUBackend } from "../src/backends/choice.ts";
+import { useCPUBackend } from "../src/backends/cpu-backend.ts";
 import type { CPUBackendName } from "../src/index.ts";
 import { bytesOf, expectBytes, randomSource } from "./suites/data.ts";
 import { round } from "./suites/round.ts";

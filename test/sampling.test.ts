@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
-import { useCPUBackend } from "../src/backends/choice.ts";
+import { useCPUBackend } from "../src/backends/cpu-backend.ts";
 import { type CPUBackendName, gptSampleTokens, type SampleOptions, tensor } from "../src/index.ts";
 import { CPU_BACKENDS } from "./suites/cpu.ts";
 import { expectBytes, randomSource } from "./suites/data.ts";

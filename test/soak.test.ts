@@ -2,6 +2,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
+import { core } from "../src/core/core.ts";
 import {
   type CPUTensor,
   GatherTokens,
@@ -13,7 +14,6 @@ import {
   tensor,
   tokenSort,
 } from "../src/index.ts";
-import { core } from "../src/wasm/core.ts";
 import { randomBytes, randomSource } from "./suites/data.ts";
 import { CALLS_A_ROUND, round } from "./suites/round.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
-import { useCPUBackend } from "../src/backends/choice.ts";
+import { useCPUBackend } from "../src/backends/cpu-backend.ts";
 import { tensor, tokenSort } from "../src/index.ts";
 import { CPU_BACKENDS } from "./suites/cpu.ts";
 import { expectBytes, positions, randomSource, SPREADS } from "./suites/data.ts";

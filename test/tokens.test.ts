@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { useCPUBackend } from "../src/backends/choice.ts";
+import { useCPUBackend } from "../src/backends/cpu-backend.ts";
 import { GatherTokens, ScatterTokens, tensor } from "../src/index.ts";
 import { CPU_BACKENDS, cpuHarness } from "./suites/cpu.ts";
 import { bytesOf, expectBytes } from "./suites/data.ts";

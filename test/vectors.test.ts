@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
-import { useCPUBackend } from "../src/backends/choice.ts";
+import { useCPUBackend } from "../src/backends/cpu-backend.ts";
 import { gptSampleTokens, tensor } from "../src/index.ts";
 
 interface Case {

@@ -1,18 +1,18 @@
 /**
  * What runs on the CPU: the WASM core, or the plain reference where WebAssembly is forbidden or lacks SIMD. In the entry
- * random-ltd/webgpu small-cpu.ts stands in this file's place.
+ * random-ltd/webgpu cpu-sampling-only.ts stands in this file's place.
  */
 
 import { wrongValue } from "../check.ts";
-import type { CPUTensor } from "../tensor.ts";
 import type {
   CPUMaskOperations,
+  CPUTensor,
   MaskGeometry,
   SamplingBackend,
   SortingBackend,
   TokenOperations,
-} from "./backend.ts";
-import { cpuBackend } from "./choice.ts";
+} from "../types.ts";
+import { cpuBackend } from "./cpu-backend.ts";
 import { referenceMasks } from "./reference/masks.ts";
 import { referenceSampling } from "./reference/sampling.ts";
 import { referenceSorting } from "./reference/sort.ts";
@@ -45,7 +45,7 @@ export function maskBackend(_name: string, _mask: CPUTensor): CPUMaskOperations 
  * depends only on the sign of j - i, or nothing is dropped. Here, as an entry that refuses every CPU mask needs none of it.
  */
 export function checkSliceable(name: string, mask: CPUTensor, g: MaskGeometry): void {
-  if (g.kept === g.seq) return;
+  if (g.retained === g.seq) return;
   const place = maskBackend(name, mask).firstNotBySign(mask, g);
   if (place < 0) return;
   const [j, i] = [place % g.seq, Math.floor(place / g.seq) % g.query];

@@ -1,11 +1,11 @@
 import { checkInteger, checkObject, wrongType, wrongValue } from "../check.ts";
-import type { Tensor } from "../tensor.ts";
+import type { Tensor } from "../types.ts";
+import type { FrameworkOps } from "./framework-ops.ts";
 import { type DropRatio, RandomLayerTokenDrop, type RandomLayerTokenDropOptions } from "./layer.ts";
 import type { Layer, LayerOutput } from "./layer-types.ts";
 import type { RandomLTDScheduler } from "./scheduler.ts";
 import { LayerStack } from "./stack.ts";
 import { tensorOps } from "./tensor-ops.ts";
-import type { TokenOps } from "./token-ops.ts";
 
 /** Options of {@link convertToRandomLTD}. */
 export interface ConvertOptions<T> extends RandomLayerTokenDropOptions<T> {
@@ -59,7 +59,7 @@ export function convertToRandomLTD<T = Tensor, R extends LayerOutput<T> = LayerO
   if (ids === undefined) wrongType("random_ltd_layer_id", "an array of layer numbers", ids);
   checkObject("options", options);
   const { routes = [], ...rest } = options;
-  const ops = options.ops ?? (tensorOps as unknown as TokenOps<T>);
+  const ops = options.ops ?? (tensorOps as unknown as FrameworkOps<T>);
   const routesByFirst = checkRoutes(routes, ids, total_layer_num);
 
   const converted: Layer<T, R>[] = [];

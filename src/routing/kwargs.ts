@@ -1,8 +1,8 @@
 /** What runs along the sequence beside the hidden states: held to them, then gathered with them. */
 import { checkChoice, describe, wrongType, wrongValue } from "../check.ts";
 import type { MaskMode } from "../sampling.ts";
+import type { AlongSequence, FrameworkOps, TokensAt } from "./framework-ops.ts";
 import type { Kwargs } from "./layer-types.ts";
-import type { AlongSequence, TokenOps, TokensAt } from "./token-ops.ts";
 
 /** Which keyword arguments run along the sequence, and how. */
 export interface KwargsPlan {
@@ -15,7 +15,7 @@ export interface KwargsPlan {
 export interface Sizes {
   readonly batch: number;
   readonly seq: number;
-  readonly kept: number;
+  readonly retained: number;
 }
 
 const LAYOUTS = ["batch_seq_dim", "seq_batch_dim", "seq_dim"] as const;
@@ -42,7 +42,7 @@ export function checkAlong(
 }
 
 /** Throws unless each named argument is there, and fits; null says that there is none. */
-export function checkKwargs<T>(kwargs: Kwargs, plan: KwargsPlan, ops: TokenOps<T>, sizes: Sizes): void {
+export function checkKwargs<T>(kwargs: Kwargs, plan: KwargsPlan, ops: FrameworkOps<T>, sizes: Sizes): void {
   const { maskName } = plan;
   if (maskName !== null) {
     const mask = kwargs[maskName];

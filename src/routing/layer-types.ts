@@ -1,4 +1,4 @@
-import type { CPUTensor } from "../tensor.ts";
+import type { CPUTensor } from "../types.ts";
 
 /** What a layer is called with beside the hidden states: its attention mask, position ids and so on, by name. */
 export type Kwargs = Readonly<Record<string, unknown>>;

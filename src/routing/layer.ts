@@ -1,7 +1,9 @@
+import { checkEncoder } from "../arguments.ts";
 import { checkBoolean, checkChoice, checkInteger, checkObject, wrongType, wrongValue } from "../check.ts";
-import { checkEncoder } from "../indices.ts";
 import { bertSampleTokens, checkTokenMask, type MaskMode, mostKept } from "../sampling.ts";
-import { type CPUTensor, layerOf, type Tensor } from "../tensor.ts";
+import { layerOf } from "../tensor.ts";
+import type { CPUTensor, Tensor } from "../types.ts";
+import type { AlongSequence, FrameworkOps } from "./framework-ops.ts";
 import { checkAlong, checkKwargs, gatherKwargs, type KwargsPlan } from "./kwargs.ts";
 import type {
   BackwardOptions,
@@ -13,12 +15,11 @@ import type {
 } from "./layer-types.ts";
 import type { RandomLTDScheduler } from "./scheduler.ts";
 import { tensorOps } from "./tensor-ops.ts";
-import type { AlongSequence, TokenOps } from "./token-ops.ts";
 
 /** Options of {@link RandomLayerTokenDrop}. */
 export interface RandomLayerTokenDropOptions<T> {
   /** The token operations of the tensors at hand. Default: those of this library's own CPU and GPU tensors. */
-  ops?: TokenOps<T>;
+  ops?: FrameworkOps<T>;
   /**
    * How the mask named by `model_mask_name` is cut: for decoders "slice" (the default), "gather" or
    * "slice-unchecked", as in `gptSampleTokens`; for encoders always "gather".
@@ -73,7 +74,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
   /** This layer's place among the random-LTD layers, from 0: what it samples with. */
   readonly layerOrdinal: number;
   readonly #scheduler: RandomLTDScheduler;
-  readonly #ops: TokenOps<T>;
+  readonly #ops: FrameworkOps<T>;
   readonly #plan: KwargsPlan;
   readonly #batchFirst: boolean;
   readonly #keepPrefix: number;
@@ -112,7 +113,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     checkObject("options", options);
     const { model_mask_name, model_type, hidden_state_order } = scheduler.config;
     const modes: MaskMode[] = model_type === "encoder" ? ["gather"] : ["slice", "gather", "slice-unchecked"];
-    const { ops = tensorOps as unknown as TokenOps<T>, alongSequence = [], keepPrefix = 0 } = options;
+    const { ops = tensorOps as unknown as FrameworkOps<T>, alongSequence = [], keepPrefix = 0 } = options;
     const { maskMode = modes[0], raiseToKept = false, dropRatio } = options;
     checkObject("ops", ops);
     this.#ops = ops;
@@ -202,13 +203,13 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     const { step } = this.#scheduler;
     const ratio = this.#dropRatio;
     if (!this.#training) return seq;
-    const kept =
+    const retained =
       ratio === undefined
         ? this.#scheduler.getCurrentSeq()
         : seq - Math.floor(seq * ratioAt(ratio, step) + 0.5);
-    if (!this.#raiseToKept || kept >= seq) return Math.max(1, kept);
+    if (!this.#raiseToKept || retained >= seq) return Math.max(1, retained);
     const mask = checkTokenMask("keepMask", keepMask, batch, seq);
-    return Math.max(1, kept, mostKept(this.#keepPrefix, mask, batch, seq));
+    return Math.max(1, retained, mostKept(this.#keepPrefix, mask, batch, seq));
   }
 
   /**
@@ -225,8 +226,8 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     checkInteger("batchSize", batchSize, 1, 2 ** 32);
     checkInteger("seqLength", seqLength, 1, Number.MAX_SAFE_INTEGER);
     checkObject("options", options);
-    const kept = Math.min(seqLength, this.#reservedLength(batchSize, seqLength, options.keepMask));
-    return this.randomLTDLayer.layerTokens?.(batchSize, kept) ?? batchSize * kept;
+    const retained = Math.min(seqLength, this.#reservedLength(batchSize, seqLength, options.keepMask));
+    return this.randomLTDLayer.layerTokens?.(batchSize, retained) ?? batchSize * retained;
   }
 
   /**
@@ -255,12 +256,12 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     checkInteger("batchOffset", batchOffset, 0, 2 ** 32 - batch);
     checkBoolean("inPlace", inPlace);
     if (tensorOps.isTensor(hiddenStates)) checkEncoder(encoder, hiddenStates);
-    const kept = this.#reservedLength(batch, seq, options.keepMask);
-    const dropping = kept < seq;
-    if (dropping) checkKwargs(kwargs, this.#plan, ops, { batch, seq, kept });
+    const retained = this.#reservedLength(batch, seq, options.keepMask);
+    const dropping = retained < seq;
+    if (dropping) checkKwargs(kwargs, this.#plan, ops, { batch, seq, retained });
     const indices =
       dropping && options.indicesOf !== undefined
-        ? this.#given(options.indicesOf, batch, kept)
+        ? this.#given(options.indicesOf, batch, retained)
         : this.sample(batch, seq, options);
     if (indices === null) {
       const output = this.randomLTDLayer.forward(hiddenStates, kwargs, options);
@@ -322,7 +323,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
   }
 
   /** The caller's own indices, held to the batch and to K. */
-  #given(indicesOf: (layerOrdinal: number) => unknown, batch: number, kept: number): T {
+  #given(indicesOf: (layerOrdinal: number) => unknown, batch: number, retained: number): T {
     if (typeof indicesOf !== "function")
       wrongType("indicesOf", "a function of the layer's ordinal", indicesOf);
     const indices = indicesOf(this.layerOrdinal);
@@ -330,8 +331,8 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     // The library's CPU tensors serve every framework.
     const ops = tensorOps.isTensor(indices) ? tensorOps : this.#ops;
     if (!ops.isTensor(indices)) wrongType("indicesOf", `a tensor ${whose}`, indices);
-    const shape = (ops as TokenOps<unknown>).shapeOf(indices);
-    checkShapeOf("indicesOf", shape, [batch, kept], `shape [${[batch, kept]}] ${whose}`);
+    const shape = (ops as FrameworkOps<unknown>).shapeOf(indices);
+    checkShapeOf("indicesOf", shape, [batch, retained], `shape [${[batch, retained]}] ${whose}`);
     return indices as T;
   }
 

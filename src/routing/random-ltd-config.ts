@@ -4,7 +4,7 @@
  * `data_routing/basic_layer.py` there.
  */
 import { checkBoolean, checkChoice, checkInteger, wrongType, wrongValue } from "../check.ts";
-import { checkSection } from "./keys.ts";
+import { checkSection } from "./known-keys.ts";
 
 /** The longest sequence and the largest batch of a configuration. */
 export const MAX_LENGTH = 0x7fffffff;

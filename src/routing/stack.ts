@@ -1,5 +1,6 @@
 import { checkInteger, checkObject, wrongType } from "../check.ts";
-import type { CPUTensor, Tensor } from "../tensor.ts";
+import type { CPUTensor, Tensor } from "../types.ts";
+import type { FrameworkOps } from "./framework-ops.ts";
 import { checkLayer, RandomLayerTokenDrop } from "./layer.ts";
 import type {
   BackwardOptions,
@@ -9,7 +10,6 @@ import type {
   LayerObject,
   LayerOutput,
 } from "./layer-types.ts";
-import type { TokenOps } from "./token-ops.ts";
 
 /**
  * Layers one after another, as a layer: what `convertToRandomLTD` gives, and what lies inside a route.
@@ -22,7 +22,7 @@ import type { TokenOps } from "./token-ops.ts";
 export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> implements LayerObject<T, R> {
   /** The layers, each with a `forward`: wrapped ones, routes, and the plain ones as they are. */
   readonly layers: readonly LayerObject<T, R>[];
-  readonly #ops: TokenOps<T>;
+  readonly #ops: FrameworkOps<T>;
 
   /**
    * @param layers In the order in which they run.
@@ -31,7 +31,7 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
    * @example
    * const stack = new LayerStack([first, second], tensorOps);
    */
-  constructor(layers: readonly Layer<T, R>[], ops: TokenOps<T>) {
+  constructor(layers: readonly Layer<T, R>[], ops: FrameworkOps<T>) {
     this.layers = layers.map((layer) => checkLayer("layers", layer));
     this.#ops = ops;
   }

@@ -3,25 +3,18 @@
 import { checkSliceable } from "../backends/cpu.ts";
 import { wrongValue } from "../check.ts";
 import { checkMask, maskGather, maskSlice } from "../masks.ts";
-import {
-  type CPUTensor,
-  elementBytes,
-  elementCount,
-  isGPUTensor,
-  type Tensor,
-  typedArrayTag,
-  zeros,
-} from "../tensor.ts";
+import { elementBytes, elementCount, isGPUTensor, typedArrayTag, zeros } from "../tensor.ts";
 import { GatherTokens, ScatterTokens } from "../tokens.ts";
-import type { AlongSequence, TokenOps, TokensAtOptions } from "./token-ops.ts";
+import type { CPUTensor, Tensor } from "../types.ts";
+import type { AlongSequence, FrameworkOps, TokensAtOptions } from "./framework-ops.ts";
 
 /**
- * {@link TokenOps} for CPU and GPU tensors of this library, the default of `RandomLayerTokenDrop`. Nothing is consumed.
+ * {@link FrameworkOps} for CPU and GPU tensors of this library, the default of `RandomLayerTokenDrop`. Nothing is consumed.
  *
  * @example
  * const layer = new RandomLayerTokenDrop(block, scheduler, 0, { ops: tensorOps });
  */
-export const tensorOps: TokenOps<Tensor> = {
+export const tensorOps: FrameworkOps<Tensor> = {
   isTensor(value): value is Tensor {
     if (typeof value !== "object" || value === null) return false;
     // Other frameworks' tensors have a shape and a dtype too: what holds the elements tells.
@@ -41,9 +34,9 @@ export const tensorOps: TokenOps<Tensor> = {
       gatherAlong: (value, layout) => gatherAlong(value, indices, layout, options),
       gatherMask: (mask) => maskGather(mask, indices, recorded(mask)),
       sliceMask(mask, name, check) {
-        const kept = indices.shape[1];
-        if (check && !isGPUTensor(mask)) checkSliceable(name, mask, { ...checkMask(name, mask).g, kept });
-        return maskSlice(mask, kept, recorded(mask));
+        const retained = indices.shape[1];
+        if (check && !isGPUTensor(mask)) checkSliceable(name, mask, { ...checkMask(name, mask).g, retained });
+        return maskSlice(mask, retained, recorded(mask));
       },
     };
   },
@@ -55,7 +48,7 @@ function gatherAlong(
   layout: AlongSequence,
   { seqLength, batchFirst: statesFirst, encoder }: TokensAtOptions,
 ): Tensor {
-  const [batch, kept] = indices.shape;
+  const [batch, retained] = indices.shape;
   const batchFirst = layout === "seq_dim" ? statesFirst : layout === "batch_seq_dim";
   const recorded = isGPUTensor(value) ? { encoder } : {};
   const own = layout === "seq_dim" ? undefined : value.shape[batchFirst ? 0 : 1];
@@ -68,12 +61,12 @@ function gatherAlong(
   const channels = value.shape.slice(layout === "seq_dim" ? 1 : 2);
   const table = view(value, 0, [1, seqLength, ...channels]);
   const row = elementCount(channels);
-  const indicesOf = (b: number) => view(indices, b * kept, [1, kept]);
+  const indicesOf = (b: number) => view(indices, b * retained, [1, retained]);
   // [K,1,...] lies in memory as [1,K,...] does; made as such, and no view of another, the caller can dispose of it.
   const turned = !batchFirst && batch === 1;
-  const out = empty(value, [...(turned ? [kept, 1] : [batch, kept]), ...channels]);
+  const out = empty(value, [...(turned ? [retained, 1] : [batch, retained]), ...channels]);
   for (let b = 0; b < batch; b++) {
-    const to = view(out, b * kept * row, [1, kept, ...channels]);
+    const to = view(out, b * retained * row, [1, retained, ...channels]);
     GatherTokens.forward(table, indicesOf(b), { out: to, ...recorded });
   }
   return batchFirst || turned ? out : transposed(out as CPUTensor, channels);
@@ -81,12 +74,12 @@ function gatherAlong(
 
 /** `[K,B,...]` of `[B,K,...]`. */
 function transposed(t: CPUTensor, channels: readonly number[]): CPUTensor {
-  const [batch, kept] = t.shape;
+  const [batch, retained] = t.shape;
   const row = elementCount(channels);
-  const out = zeros([kept, batch, ...channels], t.dtype);
+  const out = zeros([retained, batch, ...channels], t.dtype);
   for (let b = 0; b < batch; b++) {
-    for (let k = 0; k < kept; k++) {
-      const from = (b * kept + k) * row;
+    for (let k = 0; k < retained; k++) {
+      const from = (b * retained + k) * row;
       out.data.set(t.data.subarray(from, from + row), (k * batch + b) * row);
     }
   }

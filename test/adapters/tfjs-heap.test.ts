@@ -1,6 +1,6 @@
 /** Rows within another module's memory, against loops over bytes: no other byte of it changes. */
 import { describe, expect, test } from "vitest";
-import { type Heap, heapIn } from "../../src/adapters/tfjs/heap.ts";
+import { type Heap, heapIn } from "../../src/adapters/tfjs/heap-rows.ts";
 import { expectBytes, indexTensor, randomBytes, SPREADS } from "../suites/data.ts";
 import {
   plainGather,

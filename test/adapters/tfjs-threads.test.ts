@@ -17,7 +17,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { GatherTokens, ScatterTokens } from "./src/adapters/tfjs.ts";
-import { heapIn } from "./src/adapters/tfjs/heap.ts";
+import { heapIn } from "./src/adapters/tfjs/heap-rows.ts";
 
 setWasmPaths("/");
 async function answers(backend) {

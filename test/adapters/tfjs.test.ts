@@ -21,7 +21,7 @@ import {
 import { BACKENDS, CLOSED_WASM, reason, tf, use } from "./tfjs/backends.ts";
 
 const { GatherTokens, ScatterTokens, tfjsOps } = await import("../../src/adapters/tfjs.ts");
-const { heapIn } = await import("../../src/adapters/tfjs/heap.ts");
+const { heapIn } = await import("../../src/adapters/tfjs/heap-rows.ts");
 
 const kernelsOf = (backend: string) =>
   tf.getKernelsForBackend(backend).filter((kernel: any) => kernel.kernelName.startsWith("RandomLTD")).length;

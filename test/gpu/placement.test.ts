@@ -1,7 +1,7 @@
 /** Where tensors lie: any byte offset that the contract allows, one buffer for several, views, a caller's buffers. */
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { useCPUBackend } from "../../src/backends/choice.ts";
+import { useCPUBackend } from "../../src/backends/cpu-backend.ts";
 import {
   dispose,
   GatherTokens,

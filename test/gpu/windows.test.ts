@@ -1,6 +1,6 @@
 /** Address arithmetic, beyond what any device here holds; and tensors that are split, on a device that is told to. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { useCPUBackend } from "../../src/backends/choice.ts";
+import { useCPUBackend } from "../../src/backends/cpu-backend.ts";
 import { bind } from "../../src/backends/webgpu/bindings.ts";
 import { stateOf } from "../../src/backends/webgpu/state.ts";
 import { columnCuts, rowWindows, spread, windowBytes } from "../../src/backends/webgpu/windows.ts";

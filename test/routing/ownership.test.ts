@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import {
   type CPUTensor,
   convertToRandomLTD,
+  type FrameworkOps,
   type Kwargs,
-  type TokenOps,
   tensor,
   tensorOps,
 } from "../../src/index.ts";
@@ -32,7 +32,7 @@ class Counted {
 }
 
 let released = 0;
-const countedOps: TokenOps<Counted> = {
+const countedOps: FrameworkOps<Counted> = {
   isTensor: (value): value is Counted => value instanceof Counted,
   shapeOf: (t) => t.value.shape,
   retain: (t) => t.ref,

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import * as esbuild from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { swiftShaderFolder } from "../../scripts/swiftshader.js";
-import { useCPUBackend } from "../../src/backends/choice.ts";
+import { useCPUBackend } from "../../src/backends/cpu-backend.ts";
 import * as lib from "../../src/index.ts";
 import { whyNoDawn } from "../gpu/dawn.ts";
 import { type Project, packedProject } from "../suites/packed.ts";

@@ -1,4 +1,4 @@
-import { useCPUBackend } from "../../src/backends/choice.ts";
+import { useCPUBackend } from "../../src/backends/cpu-backend.ts";
 import type { CPUBackendName, CPUTensor, DType } from "../../src/index.ts";
 import type { Harness } from "./harness.ts";
 

@@ -1,7 +1,7 @@
 /** The masks that gptSampleTokens and bertSampleTokens return, and which they refuse, on either CPU backend. */
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { useCPUBackend } from "../../src/backends/choice.ts";
+import { useCPUBackend } from "../../src/backends/cpu-backend.ts";
 import {
   bertSampleTokens,
   type CPUBackendName,

@@ -1,7 +1,7 @@
 /** gptSampleTokens and bertSampleTokens by sampling rule 1, on either CPU backend. */
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { useCPUBackend } from "../../src/backends/choice.ts";
+import { useCPUBackend } from "../../src/backends/cpu-backend.ts";
 import {
   bertSampleTokens,
   type CPUBackendName,

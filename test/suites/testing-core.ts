@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import * as asc from "assemblyscript/asc";
-import type { Core } from "../../src/wasm/core.ts";
+import type { Core } from "../../src/core/core.ts";
 
 /** The core with the exports of assembly/testing.ts. */
 export interface TestingCore extends Core {

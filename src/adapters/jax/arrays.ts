@@ -1,7 +1,8 @@
 /** What an array of jax-js is: the class of arrays, and of what stands for one while a function is traced. */
 import { numpy as np } from "@jax-js/jax";
 import { wrongType } from "../../check.ts";
-import { type CPUTensor, tensor } from "../../tensor.ts";
+import { tensor } from "../../tensor.ts";
+import type { CPUTensor } from "../../types.ts";
 
 /** jax-js exports arrays alone; what `jit`, `grad` and `vmap` pass to a function shares their base class. */
 const Tracer = Object.getPrototypeOf(np.Array) as { new (): unknown };

@@ -51,13 +51,13 @@ export function randomLTDLayer<W extends Weights, Rest extends unknown[] = []>(
   if (typeof layer !== "function") wrongType("layer", "a function", layer);
   return (weights, hidden, route, ...rest) => {
     checkArray("hidden", hidden);
-    if (route !== null) checkStates("hidden", hidden, checkRoute("route", route).kept.shape);
+    if (route !== null) checkStates("hidden", hidden, checkRoute("route", route).retained.shape);
     const part = route === null ? hidden : takeRows(hidden.ref, route.rows.ref);
     const [answer, pullPart] = pullback((w: W, h) => layer(w, h, ...rest), weights, part);
     if (route === null) return [answer, pullPart];
 
     const pull = (outGrad: np.Array): [W, np.Array] => {
-      checkStates("outGrad", outGrad, route.kept.shape);
+      checkStates("outGrad", outGrad, route.retained.shape);
       const [weightsGrad, partGrad] = pullPart(takeRows(outGrad.ref, route.rows.ref));
       const hiddenGrad = putBack(outGrad, partGrad, route);
       tree.dispose(route);

@@ -3,8 +3,8 @@ import { numpy as np, tree } from "@jax-js/jax";
 import { checkSliceable } from "../../backends/cpu.ts";
 import { wrongType } from "../../check.ts";
 import { checkMask } from "../../masks.ts";
-import type { AlongSequence, TokenOps, TokensAtOptions } from "../../routing/token-ops.ts";
-import type { CPUTensor } from "../../tensor.ts";
+import type { AlongSequence, FrameworkOps, TokensAtOptions } from "../../routing/framework-ops.ts";
+import type { CPUTensor } from "../../types.ts";
 import { isArray, isCompiling, lookInto } from "./arrays.ts";
 import {
   asTable,
@@ -31,7 +31,7 @@ import { pick, putBack } from "./tokens.ts";
  * const stack = convertToRandomLTD(blocks, scheduler, { ops: jaxOps, alongSequence: { cos: "seq_dim", sin: "seq_dim" } });
  * hidden = stack.forward(hidden, { cos: cos.ref, sin: sin.ref });
  */
-export const jaxOps: TokenOps<np.Array> = {
+export const jaxOps: FrameworkOps<np.Array> = {
   isTensor: isArray,
   shapeOf: (t) => t.shape,
   retain: (t) => t.ref,
@@ -46,10 +46,10 @@ export const jaxOps: TokenOps<np.Array> = {
       gatherAlong: (value, layout) => along(value, layout, route, batchFirst),
       gatherMask: (mask) => maskAt(mask, route.indices.ref),
       sliceMask(mask, name, check) {
-        const kept = route.indices.shape[1];
-        if (check) checkCorner(mask, name, kept);
-        const query = mask.shape[2] === 1 ? 1 : kept;
-        return mask.slice([], [], [0, query], [0, kept]);
+        const retained = route.indices.shape[1];
+        if (check) checkCorner(mask, name, retained);
+        const query = mask.shape[2] === 1 ? 1 : retained;
+        return mask.slice([], [], [0, query], [0, retained]);
       },
       release: () => tree.dispose(route),
     };
@@ -89,18 +89,18 @@ function along(value: np.Array, layout: AlongSequence, route: TokenRoute, states
 /** `out[b,h,i,j] = mask[b,h,indices[b,i],indices[b,j]]`, where a batch or query size of 1 is always at 0. */
 function maskAt(mask: np.Array, indices: np.Array): np.Array {
   const [maskBatch, heads, query] = mask.shape;
-  const [batch, kept] = indices.shape;
+  const [batch, retained] = indices.shape;
   const rows = (maskBatch === 1 ? np.zeros([1], { dtype: np.int32 }) : np.arange(batch)).reshape([
     -1, 1, 1, 1,
   ]);
   const queries =
-    query === 1 ? np.zeros([1, 1, 1, 1], { dtype: np.int32 }) : indices.ref.reshape([batch, 1, kept, 1]);
-  const keys = indices.reshape([batch, 1, 1, kept]);
+    query === 1 ? np.zeros([1, 1, 1, 1], { dtype: np.int32 }) : indices.ref.reshape([batch, 1, retained, 1]);
+  const keys = indices.reshape([batch, 1, 1, retained]);
   return mask.slice(rows, np.arange(heads).reshape([1, heads, 1, 1]), queries, keys);
 }
 
 /** Throws where the top-left corner of a mask is wrong, if that can be told without waiting. */
-function checkCorner(mask: np.Array, name: string, kept: number): void {
+function checkCorner(mask: np.Array, name: string, retained: number): void {
   const known = lookInto(mask);
-  if (known !== undefined) checkSliceable(name, known, { ...checkMask(name, known).g, kept });
+  if (known !== undefined) checkSliceable(name, known, { ...checkMask(name, known).g, retained });
 }

@@ -2,7 +2,8 @@
 import { numpy as np } from "@jax-js/jax";
 import { checkInteger, wrongType, wrongValue } from "../../check.ts";
 import { checkIndices } from "../../indices.ts";
-import { type CPUTensor, layerOf, tensor } from "../../tensor.ts";
+import { layerOf, tensor } from "../../tensor.ts";
+import type { CPUTensor } from "../../types.ts";
 import { checkArray, lookInto } from "./arrays.ts";
 
 /**
@@ -23,7 +24,7 @@ export type TokenRoute = {
   /** int32 `[B,S]`: each token's row among the `B * K` retained ones; 0 where it isn't retained. */
   back: np.Array;
   /** bool `[B,S]`: whether a token is retained. */
-  kept: np.Array;
+  retained: np.Array;
 };
 
 /**
@@ -94,35 +95,35 @@ export function routeOfPositions(
   seqLength: number,
   batchFirst: boolean,
 ): TokenRoute {
-  const [batch, kept] = indices.shape;
-  const rows = new Int32Array(batch * kept);
+  const [batch, retained] = indices.shape;
+  const rows = new Int32Array(batch * retained);
   const back = new Int32Array(batch * seqLength);
-  const isKept = new Int32Array(batch * seqLength);
+  const isRetained = new Int32Array(batch * seqLength);
   for (let b = 0; b < batch; b++) {
-    for (let k = 0; k < kept; k++) {
-      const position = indices.data[b * kept + k];
-      const part = batchFirst ? b * kept + k : k * batch + b;
+    for (let k = 0; k < retained; k++) {
+      const position = indices.data[b * retained + k];
+      const part = batchFirst ? b * retained + k : k * batch + b;
       const whole = batchFirst ? b * seqLength + position : position * batch + b;
       rows[part] = whole;
       back[whole] = part;
-      isKept[whole] = 1;
+      isRetained[whole] = 1;
     }
   }
   const dimensions = (count: number) => (batchFirst ? [batch, count] : [count, batch]);
   return {
-    indices: np.array(indices.data, { shape: [batch, kept], dtype: np.int32 }),
-    rows: np.array(rows, { shape: dimensions(kept), dtype: np.int32 }),
+    indices: np.array(indices.data, { shape: [batch, retained], dtype: np.int32 }),
+    rows: np.array(rows, { shape: dimensions(retained), dtype: np.int32 }),
     back: np.array(back, { shape: dimensions(seqLength), dtype: np.int32 }),
-    kept: np.array(isKept, { shape: dimensions(seqLength), dtype: np.bool }),
+    retained: np.array(isRetained, { shape: dimensions(seqLength), dtype: np.bool }),
   };
 }
 
 /** The route of positions in an array, which is taken over. */
 export function routeOfArray(indices: np.Array, seqLength: number, batchFirst: boolean): TokenRoute {
-  const [batch, kept] = indices.shape;
+  const [batch, retained] = indices.shape;
   const all = np.arange(seqLength).reshape(batchFirst ? [1, seqLength, 1] : [seqLength, 1, 1]);
-  const few = indices.ref.reshape(batchFirst ? [batch, 1, kept] : [1, batch, kept]);
-  const isKept = np.equal(few.ref, all.ref).any(-1); // [B,S]
+  const few = indices.ref.reshape(batchFirst ? [batch, 1, retained] : [1, batch, retained]);
+  const isRetained = np.equal(few.ref, all.ref).any(-1); // [B,S]
   const rank = np.less(few, all).astype(np.int32).sum(-1); // [B,S], retained tokens before this one
   const row = () => np.arange(batch).reshape(batchFirst ? [batch, 1] : [1, batch]);
   /** The row, among those of the whole batch, of the n-th of `count` tokens. */
@@ -130,8 +131,8 @@ export function routeOfArray(indices: np.Array, seqLength: number, batchFirst: b
     batchFirst ? n.add(row().mul(count)) : n.mul(batch).add(row());
   return {
     rows: place(batchFirst ? indices.ref : np.transpose(indices.ref), seqLength),
-    back: np.where(isKept.ref, place(rank, kept), 0),
-    kept: isKept,
+    back: np.where(isRetained.ref, place(rank, retained), 0),
+    retained: isRetained,
     indices,
   };
 }

@@ -17,7 +17,7 @@ import { asTable, besideStates, type TokenRoute, takeRows } from "./routes.ts";
  * const part = gatherTokens(hidden.ref, tree.ref(route));
  */
 export function gatherTokens(states: np.Array, route: TokenRoute): np.Array {
-  checkStates("states", states, checkRoute("route", route).kept.shape);
+  checkStates("states", states, checkRoute("route", route).retained.shape);
   const part = pick(asTable(states), route.rows.ref);
   tree.dispose(route);
   return part;
@@ -36,8 +36,8 @@ export function gatherTokens(states: np.Array, route: TokenRoute): np.Array {
  * hidden = scatterTokens(hidden, layer(part), route);
  */
 export function scatterTokens(allStates: np.Array, part: np.Array, route: TokenRoute): np.Array {
-  const { kept, rows } = checkRoute("route", route);
-  checkStates("allStates", allStates, kept.shape);
+  const { retained, rows } = checkRoute("route", route);
+  checkStates("allStates", allStates, retained.shape);
   checkPart("part", part, [...rows.shape, ...allStates.shape.slice(2)], allStates);
   const out = putBack(allStates, part, route);
   tree.dispose(route);
@@ -58,14 +58,14 @@ export function pick(table: np.Array, rows: np.Array): np.Array {
 
 /** `states` with the rows of `part` at the retained positions. Takes both over and borrows the route. */
 export function putBack(states: np.Array, part: np.Array, route: TokenRoute): np.Array {
-  const kept = besideStates(route.kept.ref, states);
-  return np.where(kept, takeRows(part, route.back.ref), states);
+  const retained = besideStates(route.retained.ref, states);
+  return np.where(retained, takeRows(part, route.back.ref), states);
 }
 
 /** A route, each of its arrays looked at. */
 export function checkRoute(name: string, route: unknown): TokenRoute {
   if (typeof route !== "object" || route === null) wrongType(name, "a route, as from tokenRoutes", route);
-  for (const part of ["indices", "rows", "back", "kept"] as const) {
+  for (const part of ["indices", "rows", "back", "retained"] as const) {
     const t = (route as Record<string, unknown>)[part];
     if (!isArray(t))
       wrongType(name, `a route, as from tokenRoutes, with an array of jax-js as its ${part}`, t);

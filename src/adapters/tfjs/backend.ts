@@ -21,7 +21,12 @@ export interface RowKernels {
    * What these kernels want to know of indices beside themselves, made once for all of them: int32, handed on as `map`.
    * Missing where that is nothing; then `indices` are given in its place.
    */
-  mapOf?(data: Int32Array, batch: number, kept: number, seq: number): { data: Int32Array; shape: number[] };
+  mapOf?(
+    data: Int32Array,
+    batch: number,
+    retained: number,
+    seq: number,
+  ): { data: Int32Array; shape: number[] };
   /** The same of indices that can't be read. */
   invert?(backend: object, indices: TensorInfo, seq: number): TensorInfo;
   /** The indices themselves, where they can be read at no cost. */

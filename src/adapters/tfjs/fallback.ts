@@ -23,21 +23,24 @@ const times = (x: Tensor, n: number) => mul(x, fill([1], n, "int32"));
 
 /** The rows among all, flat, of the rows of part, in their order: `[B,G,K]`, or `[K,B]`. */
 function sources(indices: Tensor, g: Geometry): Tensor {
-  const { batch, groups, seq, kept, batchFirst, shared } = g;
+  const { batch, groups, seq, retained, batchFirst, shared } = g;
   if (batchFirst) {
     const first = times(numbers(shared ? groups : batch * groups), seq);
-    return add(reshape(indices, [batch, 1, kept]), reshape(first, [shared ? 1 : batch, groups, 1]));
+    return add(reshape(indices, [batch, 1, retained]), reshape(first, [shared ? 1 : batch, groups, 1]));
   }
   // Not by a transpose: not every backend has that for integers.
-  const places = add(reshape(numbers(kept), [kept, 1]), reshape(times(numbers(batch), kept), [1, batch]));
-  const positions = gather(reshape(indices, [batch * kept]), places, 0);
+  const places = add(
+    reshape(numbers(retained), [retained, 1]),
+    reshape(times(numbers(batch), retained), [1, batch]),
+  );
+  const positions = gather(reshape(indices, [batch * retained]), places, 0);
   return shared ? positions : add(times(positions, batch), reshape(numbers(batch), [1, batch]));
 }
 
 /** For each row among all, `other[row]`, or where it is retained `first` and its row in part. */
 function choices(indices: Tensor, g: Geometry, other: (n: number) => Tensor, first: number): Tensor {
   const n = g.batch * g.groups * g.seq;
-  const retained = g.batch * g.groups * g.kept;
+  const retained = g.batch * g.groups * g.retained;
   const at = reshape(sources(indices, g), [retained, 1]);
   const named = scatterND(at, range(1, retained + 1, 1, "int32"), [n]); // 0 where it is not retained
   const inPart = add(sub(named, fill([1], 1, "int32")), fill([1], first, "int32"));
@@ -49,7 +52,7 @@ const rowsOf = (x: Tensor, g: Geometry) => reshape(x, [sizeOf(x.shape) / g.row, 
 export const fallbackRows: RowKernels = {
   gather: (_, all, indices, _map, g) =>
     tidy(() => {
-      const at = reshape(sources(indices as Tensor, g), [g.batch * g.groups * g.kept]);
+      const at = reshape(sources(indices as Tensor, g), [g.batch * g.groups * g.retained]);
       return reshape(gather(rowsOf(all as Tensor, g), at, 0), g.partShape);
     }),
 

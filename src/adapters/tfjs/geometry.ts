@@ -17,7 +17,7 @@ export interface Geometry {
   /** S. */
   readonly seq: number;
   /** K. */
-  readonly kept: number;
+  readonly retained: number;
   /** Numbers in a row. */
   readonly row: number;
   readonly batchFirst: boolean;

@@ -1,9 +1,9 @@
 /** Random-LTD as a layer of `tf.layers`. */
 import { serialization, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import { checkObject, wrongType } from "../../check.ts";
+import type { AlongSequence } from "../../routing/framework-ops.ts";
 import { RandomLayerTokenDrop } from "../../routing/layer.ts";
 import type { RandomLTDScheduler } from "../../routing/scheduler.ts";
-import type { AlongSequence } from "../../routing/token-ops.ts";
 import type { MaskMode } from "../../sampling.ts";
 import { tfjsOps } from "./ops.ts";
 

@@ -3,8 +3,8 @@ import { getBackend, slice, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import { checkSliceable } from "../../backends/cpu.ts";
 import { wrongType } from "../../check.ts";
 import { checkMask } from "../../masks.ts";
-import type { AlongSequence, TokenOps, TokensAt } from "../../routing/token-ops.ts";
-import type { CPUTensor } from "../../tensor.ts";
+import type { AlongSequence, FrameworkOps, TokensAt } from "../../routing/framework-ops.ts";
+import type { CPUTensor } from "../../types.ts";
 import { checkAlive, checkFits, checkTokens, isTensor } from "./check.ts";
 import { type Geometry, sizeOf } from "./geometry.ts";
 import { gather, merge, type Positions, rowsOn, scatter, split } from "./kernels.ts";
@@ -12,7 +12,7 @@ import { positionsOf } from "./positions.ts";
 import { tokenGeometry } from "./tokens.ts";
 
 /**
- * `TokenOps` for TF.js tensors, of float32, int32 or bool: what `RandomLayerTokenDrop` and `convertToRandomLTD` of
+ * `FrameworkOps` for TF.js tensors, of float32, int32 or bool: what `RandomLayerTokenDrop` and `convertToRandomLTD` of
  * `random-ltd` take as `ops`. On the cpu, wasm and webgpu backends by kernels of this library, elsewhere by TF.js
  * operations. Everything has gradients, masks and tables along the sequence included.
  *
@@ -24,7 +24,7 @@ import { tokenGeometry } from "./tokens.ts";
  * const loss = () => tf.losses.meanSquaredError(targets, stack.forward(hidden));
  * optimizer.minimize(loss);
  */
-export const tfjsOps: TokenOps<Tensor> = {
+export const tfjsOps: FrameworkOps<Tensor> = {
   isTensor,
 
   shapeOf: (t) => t.shape,
@@ -33,12 +33,12 @@ export const tfjsOps: TokenOps<Tensor> = {
     if (encoder !== undefined) wrongType("encoder", "no encoder with TF.js tensors", encoder, "one");
     const made = positionsOf("indicesOf", sampledIndices, undefined, seqLength);
     const at: Positions = { indices: made.indices, map: made.map };
-    const kept = at.indices.shape[1];
+    const retained = at.indices.shape[1];
     let whole: { of: Tensor; to: Tensor } | undefined;
     const ops: TokensAt<Tensor> & { release(): void } = {
       gather(states) {
         const t = checkTokens("hiddenStates", states);
-        const [part, to] = split(t, at, tokenGeometry(t, batchFirst, seqLength, kept));
+        const [part, to] = split(t, at, tokenGeometry(t, batchFirst, seqLength, retained));
         whole?.to.dispose();
         whole = { of: t, to };
         return part;
@@ -46,7 +46,7 @@ export const tfjsOps: TokenOps<Tensor> = {
 
       scatter(states, part) {
         const t = checkTokens("hiddenStates", states);
-        const g = tokenGeometry(t, batchFirst, seqLength, kept);
+        const g = tokenGeometry(t, batchFirst, seqLength, retained);
         const fitting = checkFits("layer", part, t.dtype, g.partShape);
         // Only what was gathered from may have the gradient of a merge.
         const own = whole?.of === t ? whole.to : undefined;
@@ -62,9 +62,9 @@ export const tfjsOps: TokenOps<Tensor> = {
 
       sliceMask(mask, name, check) {
         const t = checkAlive(name, mask);
-        if (check) checkCorner(name, t, kept);
+        if (check) checkCorner(name, t, retained);
         const [batch, heads, query] = t.shape;
-        return slice(t, [0, 0, 0, 0], [batch, heads, query === 1 ? 1 : kept, kept]);
+        return slice(t, [0, 0, 0, 0], [batch, heads, query === 1 ? 1 : retained, retained]);
       },
 
       release() {
@@ -85,23 +85,23 @@ function alongGeometry(
   statesFirst: boolean,
   seq: number,
 ): Geometry {
-  const [batch, kept] = indices.shape;
+  const [batch, retained] = indices.shape;
   const batchFirst = layout === "seq_dim" ? statesFirst : layout === "batch_seq_dim";
   const channels = t.shape.slice(layout === "seq_dim" ? 1 : 2);
   const shared = layout === "seq_dim" || t.shape[batchFirst ? 0 : 1] !== batch;
-  const partShape = batchFirst ? [batch, kept, ...channels] : [kept, batch, ...channels];
+  const partShape = batchFirst ? [batch, retained, ...channels] : [retained, batch, ...channels];
   const row = sizeOf(channels);
-  return { batch, groups: 1, seq, kept, row, batchFirst, shared, allShape: t.shape, partShape };
+  return { batch, groups: 1, seq, retained, row, batchFirst, shared, allShape: t.shape, partShape };
 }
 
 /** `[B,H,K,K]` of `[B,H,S,S]`: its rows, then their columns. */
 function gatherMask(mask: Tensor, at: Positions): Tensor {
-  const [batch, kept] = at.indices.shape;
+  const [batch, retained] = at.indices.shape;
   const [maskBatch, heads, query, seq] = mask.shape;
-  const common = { batch, seq, kept, batchFirst: true };
-  const queries = query === 1 ? 1 : kept;
+  const common = { batch, seq, retained, batchFirst: true };
+  const queries = query === 1 ? 1 : retained;
   const columnsOf = (t: Tensor, shared: boolean) => {
-    const partShape = [batch, heads, queries, kept];
+    const partShape = [batch, heads, queries, retained];
     return gather(t, at, {
       ...common,
       groups: heads * queries,
@@ -113,7 +113,7 @@ function gatherMask(mask: Tensor, at: Positions): Tensor {
   };
   if (query === 1) return columnsOf(mask, maskBatch !== batch);
   return tidy(() => {
-    const partShape = [batch, heads, kept, seq];
+    const partShape = [batch, heads, retained, seq];
     const shared = maskBatch !== batch;
     const rows = { ...common, groups: heads, row: seq, shared, allShape: mask.shape, partShape };
     return columnsOf(gather(mask, at, rows), false);
@@ -124,12 +124,12 @@ function gatherMask(mask: Tensor, at: Positions): Tensor {
 const fine = new WeakMap<object, string>();
 
 /** Throws where the corner of a mask is wrong, if the backend holds its contents where they can be read. */
-function checkCorner(name: string, mask: Tensor, kept: number): void {
+function checkCorner(name: string, mask: Tensor, retained: number): void {
   const shape = `${mask.shape}`;
   if (fine.get(mask.dataId) === shape || rowsOn(getBackend()).read === undefined) return;
   const dtype = mask.dtype === "bool" ? "uint8" : (mask.dtype as "float32");
   const readable: CPUTensor = { data: mask.dataSync(), shape: mask.shape, dtype };
   const { g } = checkMask(name, readable);
-  checkSliceable(name, readable, { ...g, kept });
-  if (kept < g.seq) fine.set(mask.dataId, shape);
+  checkSliceable(name, readable, { ...g, retained });
+  if (retained < g.seq) fine.set(mask.dataId, shape);
 }

@@ -2,7 +2,7 @@
 import { backend, getBackend, type Tensor, tensor } from "@tensorflow/tfjs-core";
 import { wrongType, wrongValue } from "../../check.ts";
 import { checkIndices } from "../../indices.ts";
-import type { CPUTensor } from "../../tensor.ts";
+import type { CPUTensor } from "../../types.ts";
 import type { RowKernels } from "./backend.ts";
 import { checkAlive, isTensor } from "./check.ts";
 import { mappedTo, type Positions, rowsOn } from "./kernels.ts";
@@ -36,15 +36,15 @@ export function positionsOf(
       seq,
       [2],
     ) as CPUTensor<Int32Array>;
-    const [rowsOfBatch, kept] = checked.shape;
+    const [rowsOfBatch, retained] = checked.shape;
     // A copy: the cpu backend would keep the caller's array itself.
-    const indices = tensor(checked.data.slice(), [rowsOfBatch, kept], "int32");
+    const indices = tensor(checked.data.slice(), [rowsOfBatch, retained], "int32");
     return made(indices, mapped ? mapOf(rows, indices, checked.data, seq) : indices, true);
   }
   const indices = checkAlive(name, sortedIndices);
   if (indices.dtype !== "int32") wrongType(name, "dtype int32", indices);
-  const [b, kept] = indices.shape;
-  const fits = indices.shape.length === 2 && kept >= 1 && kept <= seq && (batch ?? b) === b;
+  const [b, retained] = indices.shape;
+  const fits = indices.shape.length === 2 && retained >= 1 && retained <= seq && (batch ?? b) === b;
   if (!fits) wrongValue(name, `int32 [${batch ?? "B"},K] with K from 1 to ${seq}`, indices);
   const data = rows.read?.(backend(), indices);
   if (data === undefined) return made(indices, mapped ? mappedTo(indices, seq) : indices, false);
@@ -53,20 +53,20 @@ export function positionsOf(
 }
 
 /** Tensors whose contents were found right, for rows of that length below that S. Contents never change. */
-const fine = new WeakMap<object, { kept: number; seq: number }>();
+const fine = new WeakMap<object, { retained: number; seq: number }>();
 
 function checkContents(name: string, { dataId, shape }: Tensor, data: Int32Array, seq: number): void {
-  const [b, kept] = shape;
+  const [b, retained] = shape;
   const seen = fine.get(dataId);
-  if (seen?.kept === kept && seen.seq <= seq) return;
+  if (seen?.retained === retained && seen.seq <= seq) return;
   const readable: CPUTensor = { data, shape, dtype: "int32" };
   checkIndices(name, readable, readable, b, seq, [2]);
-  fine.set(dataId, { kept, seq });
+  fine.set(dataId, { retained, seq });
 }
 
 function mapOf(rows: RowKernels, indices: Tensor, data: Int32Array, seq: number): Tensor {
-  const [batch, kept] = indices.shape;
-  const map = rows.mapOf?.(data, batch, kept, seq);
+  const [batch, retained] = indices.shape;
+  const map = rows.mapOf?.(data, batch, retained, seq);
   return map ? tensor(map.data, map.shape, "int32") : indices;
 }
 

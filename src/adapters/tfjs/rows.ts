@@ -19,26 +19,26 @@ function eachRun(
   g: Geometry,
   visit: (all: number, part: number, rows: number) => void,
 ): void {
-  const { batch, groups, seq, kept, batchFirst, shared } = g;
+  const { batch, groups, seq, retained, batchFirst, shared } = g;
   if (!batchFirst) {
-    for (let k = 0; k < kept; k++) {
+    for (let k = 0; k < retained; k++) {
       for (let b = 0; b < batch; b++) {
-        const s = indices[b * kept + k];
+        const s = indices[b * retained + k];
         visit(shared ? s : s * batch + b, k * batch + b, 1);
       }
     }
     return;
   }
   for (let b = 0; b < batch; b++) {
-    const end = (b + 1) * kept;
+    const end = (b + 1) * retained;
     for (let group = 0; group < groups; group++) {
       const all = ((shared ? 0 : b * groups) + group) * seq;
-      const part = (b * groups + group) * kept;
-      for (let i = b * kept; i < end; ) {
+      const part = (b * groups + group) * retained;
+      for (let i = b * retained; i < end; ) {
         const position = indices[i];
         let next = i + 1;
         while (next < end && indices[next] === position + (next - i)) next++;
-        visit(all + position, part + (i - b * kept), next - i);
+        visit(all + position, part + (i - b * retained), next - i);
         i = next;
       }
     }

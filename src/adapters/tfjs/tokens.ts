@@ -1,7 +1,7 @@
 /** The token operations on TF.js tensors, each by itself. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { checkBoolean, checkInteger, checkObject } from "../../check.ts";
-import type { CPUTensor } from "../../tensor.ts";
+import type { CPUTensor } from "../../types.ts";
 import { checkFits, checkTokens } from "./check.ts";
 import { type Geometry, sizeOf } from "./geometry.ts";
 import * as kernels from "./kernels.ts";
@@ -16,13 +16,13 @@ export interface TFTokenOptions {
 /** Retained positions: int32 `[B,K]`, each row ascending and distinct, on the CPU or in a TF.js tensor. */
 export type SortedIndices = CPUTensor<Int32Array> | Tensor;
 
-/** The geometry of tokens `[B,tokens,...]` or `[tokens,B,...]`, of which `kept` of `seq` are retained. */
-export function tokenGeometry(t: Tensor, batchFirst: boolean, seq: number, kept: number): Geometry {
+/** The geometry of tokens `[B,tokens,...]` or `[tokens,B,...]`, of which `retained` of `seq` are retained. */
+export function tokenGeometry(t: Tensor, batchFirst: boolean, seq: number, retained: number): Geometry {
   const [batch, channels] = [t.shape[batchFirst ? 0 : 1], t.shape.slice(2)];
   const shape = (tokens: number) =>
     batchFirst ? [batch, tokens, ...channels] : [tokens, batch, ...channels];
-  const [allShape, partShape, row] = [shape(seq), shape(kept), sizeOf(channels)];
-  return { batch, groups: 1, seq, kept, row, batchFirst, shared: false, allShape, partShape };
+  const [allShape, partShape, row] = [shape(seq), shape(retained), sizeOf(channels)];
+  return { batch, groups: 1, seq, retained, row, batchFirst, shared: false, allShape, partShape };
 }
 
 function layout(options: TFTokenOptions): boolean {
@@ -100,8 +100,8 @@ export const GatherTokens: {
   backward(retainedGrad, sortedIndices, options) {
     const t = checkTokens("retainedGrad", retainedGrad);
     const batchFirst = layout(options);
-    const [batch, kept] = batchFirst ? t.shape : [t.shape[1], t.shape[0]];
-    const seq = checkInteger("seqLength", options.seqLength, kept, 2 ** 31 - 1);
+    const [batch, retained] = batchFirst ? t.shape : [t.shape[1], t.shape[0]];
+    const seq = checkInteger("seqLength", options.seqLength, retained, 2 ** 31 - 1);
     return using(positionsOf("sortedIndices", sortedIndices, batch, seq), (at) => {
       const g = tokenGeometry(t, batchFirst, seq, at.indices.shape[1]);
       return kernels.scatterZeros(checkFits("retainedGrad", t, t.dtype, g.partShape), at, g);

@@ -2,7 +2,7 @@
 import type { DataType, TensorInfo } from "@tensorflow/tfjs-core";
 import type { RowKernels } from "./backend.ts";
 import { type Geometry, sizeOf } from "./geometry.ts";
-import { type Emscripten, heapIn } from "./heap.ts";
+import { type Emscripten, heapIn } from "./heap-rows.ts";
 import { gatherRows, putRows, type Span, zeroRows } from "./rows.ts";
 
 /** `BackendWasm`, as far as it is used. */
@@ -29,17 +29,17 @@ function spansOf(backend: object, dtype: DataType, addresses: number[]): Span[] 
 }
 
 function positionsAt(backend: object, address: number, g: Geometry): Int32Array {
-  return new Int32Array((backend as WasmBackend).wasm.HEAPU8.buffer, address, g.batch * g.kept);
+  return new Int32Array((backend as WasmBackend).wasm.HEAPU8.buffer, address, g.batch * g.retained);
 }
 
 function gather(backend: object, all: TensorInfo, indices: TensorInfo, g: Geometry): TensorInfo {
   const made = (backend as WasmBackend).makeOutput(g.partShape, all.dtype);
   const [out, from, at] = [addressOf(backend, made), addressOf(backend, all), addressOf(backend, indices)];
-  const { batch, groups, seq, kept, batchFirst, shared } = g;
+  const { batch, groups, seq, retained, batchFirst, shared } = g;
   const heap = heapIn((backend as WasmBackend).wasm);
   if (heap) {
     const bytes = g.row * bytesOf(all.dtype);
-    heap.gather(out, from, at, batch, groups, seq, kept, bytes, Number(batchFirst), Number(shared));
+    heap.gather(out, from, at, batch, groups, seq, retained, bytes, Number(batchFirst), Number(shared));
   } else {
     const [part, whole] = spansOf(backend, all.dtype, [out, from]);
     gatherRows(part, whole, positionsAt(backend, at, g), g);
@@ -58,20 +58,20 @@ function scatter(
   const { dtype } = (base ?? part)!;
   const made = (backend as WasmBackend).makeOutput(g.allShape, dtype);
   const [out, at] = [addressOf(backend, made), addressOf(backend, indices)];
-  const [others, retained] = [base ? addressOf(backend, base) : 0, part ? addressOf(backend, part) : 0];
+  const [others, rows] = [base ? addressOf(backend, base) : 0, part ? addressOf(backend, part) : 0];
   const heap = heapIn((backend as WasmBackend).wasm);
   if (heap) {
-    const { batch, groups, seq, kept, batchFirst } = g;
+    const { batch, groups, seq, retained, batchFirst } = g;
     const bytes = g.row * bytesOf(dtype);
-    heap.scatter(out, others, retained, at, batch, groups, seq, kept, bytes, Number(batchFirst));
+    heap.scatter(out, others, rows, at, batch, groups, seq, retained, bytes, Number(batchFirst));
     return made;
   }
-  const [all, from, rows] = spansOf(backend, dtype, [out, others, retained]);
+  const [all, from, partRows] = spansOf(backend, dtype, [out, others, rows]);
   const n = sizeOf(g.allShape);
   if (base) all.array.copyWithin(all.start, from.start, from.start + n);
   else all.array.fill(0, all.start, all.start + n);
   const positions = positionsAt(backend, at, g);
-  if (part) putRows(all, rows, positions, g);
+  if (part) putRows(all, partRows, positions, g);
   else zeroRows(all, positions, g);
   return made;
 }

@@ -35,7 +35,7 @@ interface WebGPUBackend {
 }
 
 const GROUP = 256;
-const UNIFORMS = "batch : i32, groups : i32, seq : i32, kept : i32, row : i32, once : i32,";
+const UNIFORMS = "batch : i32, groups : i32, seq : i32, retained : i32, row : i32, once : i32,";
 
 /**
  * How rows lie: `[B,tokens]`, `[B,G,tokens]` or `[tokens,B]`. The first two are told apart for the divisions: with two
@@ -49,16 +49,16 @@ const wayOf = (g: Geometry): Way => (g.batchFirst ? (g.groups > 1 ? "groups" : "
 const SOURCE: Record<Way, string> = {
   batch: `
     let s = idx[r];
-    let source = select(r / uniforms.kept, 0, uniforms.once == 1) * uniforms.seq + s;`,
+    let source = select(r / uniforms.retained, 0, uniforms.once == 1) * uniforms.seq + s;`,
   groups: `
-    let p = r / uniforms.kept;
+    let p = r / uniforms.retained;
     let b = p / uniforms.groups;
-    let s = idx[b * uniforms.kept + (r - p * uniforms.kept)];
+    let s = idx[b * uniforms.retained + (r - p * uniforms.retained)];
     let source = select(p, p - b * uniforms.groups, uniforms.once == 1) * uniforms.seq + s;`,
   seq: `
     let k = r / uniforms.batch;
     let b = r - k * uniforms.batch;
-    let s = idx[b * uniforms.kept + k];
+    let s = idx[b * uniforms.retained + k];
     let source = select(s * uniforms.batch + b, s, uniforms.once == 1);`,
 };
 
@@ -71,12 +71,12 @@ const PLACE: Record<Way, string> = {
     let p = r / uniforms.seq;
     let b = p / uniforms.groups;
     let place = places[b * uniforms.seq + (r - p * uniforms.seq)];
-    let source = (p - b) * uniforms.kept + place;`,
+    let source = (p - b) * uniforms.retained + place;`,
   seq: `
     let s = r / uniforms.batch;
     let b = r - s * uniforms.batch;
     let place = places[b * uniforms.seq + s];
-    let source = (place - b * uniforms.kept) * uniforms.batch + b;`,
+    let source = (place - b * uniforms.retained) * uniforms.batch + b;`,
 };
 
 const BODY = {
@@ -134,7 +134,7 @@ fn main(index : i32) {
   }
 }`,
   };
-  const numbers = [g.batch, g.groups, g.seq, g.kept, g.row / unit, Number(g.shared)];
+  const numbers = [g.batch, g.groups, g.seq, g.retained, g.row / unit, Number(g.shared)];
   const uniforms = numbers.map((number) => ({ type: "int32" as const, data: [number] }));
   const all = names.map((name) => flat(inputs[name]!));
   be.runWebGPUProgram(program, all, dtype, uniforms, flat(out));
@@ -149,19 +149,19 @@ fn main(index : i32) {
 }`,
   places: `
 fn main(index : i32) {
-  if (index < uniforms.batch * uniforms.kept) {
+  if (index < uniforms.batch * uniforms.retained) {
     let s = idx[index];
-    if (s >= 0 && s < uniforms.seq) { result[index / uniforms.kept * uniforms.seq + s] = index; }
+    if (s >= 0 && s < uniforms.seq) { result[index / uniforms.retained * uniforms.seq + s] = index; }
   }
 }`,
 };
 
 export const webgpuRows: RowKernels = {
   /** For each of B*S rows its place among the B*K retained, or -1. */
-  mapOf(data, batch, kept, seq) {
+  mapOf(data, batch, retained, seq) {
     const map = new Int32Array(batch * seq).fill(-1);
     for (let b = 0; b < batch; b++) {
-      for (let i = b * kept; i < (b + 1) * kept; i++) map[b * seq + data[i]] = i;
+      for (let i = b * retained; i < (b + 1) * retained; i++) map[b * seq + data[i]] = i;
     }
     return { data: map, shape: [batch, seq] };
   },
@@ -178,9 +178,9 @@ export const webgpuRows: RowKernels = {
 
   invert(backend, indices, seq) {
     const be = backend as WebGPUBackend;
-    const [batch, kept] = indices.shape;
+    const [batch, retained] = indices.shape;
     const out = be.makeTensorInfo([batch, seq], "int32");
-    const uniforms = [batch, seq, kept].map((number) => ({ type: "int32" as const, data: [number] }));
+    const uniforms = [batch, seq, retained].map((number) => ({ type: "int32" as const, data: [number] }));
     for (const kind of ["none", "places"] as const) {
       const inputs = kind === "none" ? [] : [flat(indices)];
       const program: Program = {
@@ -192,8 +192,8 @@ export const webgpuRows: RowKernels = {
         workgroupSize: [GROUP, 1, 1],
         size: true,
         dispatchLayout: { x: [0] },
-        dispatch: [Math.ceil((batch * (kind === "none" ? seq : kept)) / GROUP), 1, 1],
-        uniforms: "batch : i32, seq : i32, kept : i32,",
+        dispatch: [Math.ceil((batch * (kind === "none" ? seq : retained)) / GROUP), 1, 1],
+        uniforms: "batch : i32, seq : i32, retained : i32,",
         getUserCode: () => INVERT[kind],
       };
       be.runWebGPUProgram(program, inputs, "int32", uniforms, flat(out));

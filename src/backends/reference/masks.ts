@@ -1,6 +1,6 @@
 /** Attention masks, an element at a time: slow, and plainly what the contract says. */
-import { bytesOf, type CPUTensor } from "../../tensor.ts";
-import type { CPUMaskOperations, MaskGeometry } from "../backend.ts";
+import { bytesOf } from "../../tensor.ts";
+import type { CPUMaskOperations, CPUTensor, MaskGeometry } from "../../types.ts";
 
 /** Copies element `from` of one array of `size`-byte elements to element `to` of another. */
 function copyElement(target: Uint8Array, to: number, source: Uint8Array, from: number, size: number): void {
@@ -17,15 +17,16 @@ export const referenceMasks: CPUMaskOperations = {
   maskGather(out, mask, indices, g) {
     const [to, from] = [bytesOf(out), bytesOf(mask)];
     const positions = (indices as CPUTensor).data;
-    const rows = g.query === 1 ? 1 : g.kept;
+    const rows = g.query === 1 ? 1 : g.retained;
     let n = 0;
     for (let lb = 0; lb < g.layers * g.batch; lb++) {
       const b = g.maskBatch === 1 ? 0 : lb % g.batch;
-      const idx = positions.subarray(lb * g.kept, (lb + 1) * g.kept);
+      const idx = positions.subarray(lb * g.retained, (lb + 1) * g.retained);
       for (let h = 0; h < g.heads; h++) {
         for (let i = 0; i < rows; i++) {
           const row = (b * g.heads + h) * g.query + (g.query === 1 ? 0 : idx[i]);
-          for (let j = 0; j < g.kept; j++) copyElement(to, n++, from, row * g.seq + idx[j], g.elementBytes);
+          for (let j = 0; j < g.retained; j++)
+            copyElement(to, n++, from, row * g.seq + idx[j], g.elementBytes);
         }
       }
     }
@@ -33,8 +34,8 @@ export const referenceMasks: CPUMaskOperations = {
 
   maskSlice(out, mask, g) {
     // The corner is what positions 0 to K - 1 retain.
-    const data = Int32Array.from({ length: g.maskBatch * g.kept }, (_, i) => i % g.kept);
-    const corner: CPUTensor = { data, shape: [g.maskBatch, g.kept], dtype: "int32" };
+    const data = Int32Array.from({ length: g.maskBatch * g.retained }, (_, i) => i % g.retained);
+    const corner: CPUTensor = { data, shape: [g.maskBatch, g.retained], dtype: "int32" };
     referenceMasks.maskGather(out, mask, corner, { ...g, layers: 1, batch: g.maskBatch });
   },
 

@@ -1,14 +1,14 @@
 /** Rows of tokens, a byte at a time: slow, and plainly what the contract says. */
-import { bytesOf, type CPUTensor } from "../../tensor.ts";
-import type { RowGeometry, TokenOperations } from "../backend.ts";
+import { bytesOf } from "../../tensor.ts";
+import type { CPUTensor, RowGeometry, TokenOperations } from "../../types.ts";
 
 /** Calls `visit` with the first byte of each retained row among all tokens, and among the retained. */
 function eachRow(indices: CPUTensor, g: RowGeometry, visit: (all: number, retained: number) => void): void {
   for (let b = 0; b < g.batch; b++) {
-    for (let k = 0; k < g.kept; k++) {
-      const s = indices.data[b * g.kept + k];
+    for (let k = 0; k < g.retained; k++) {
+      const s = indices.data[b * g.retained + k];
       const all = g.batchFirst ? b * g.seq + s : s * g.batch + b;
-      const retained = g.batchFirst ? b * g.kept + k : k * g.batch + b;
+      const retained = g.batchFirst ? b * g.retained + k : k * g.batch + b;
       visit(all * g.rowBytes, retained * g.rowBytes);
     }
   }

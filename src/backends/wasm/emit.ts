@@ -1,5 +1,5 @@
 /** Positions out of the core. */
-import { core, coreBytes } from "../../wasm/core.ts";
+import { core, coreBytes } from "../../core/core.ts";
 
 /** Throws where the core could not grow its memory, to 14 MiB for the longest rows. */
 export function must(grown: number): void {

@@ -3,9 +3,10 @@
  *
  * Where few columns of long rows are retained, moving whole rows in costs more than picking elements one by one here.
  */
-import { bytesOf, type CPUTensor } from "../../tensor.ts";
-import { core, coreBytes } from "../../wasm/core.ts";
-import type { CPUMaskOperations, MaskGeometry } from "../backend.ts";
+
+import { core, coreBytes } from "../../core/core.ts";
+import { bytesOf } from "../../tensor.ts";
+import type { CPUMaskOperations, CPUTensor, MaskGeometry } from "../../types.ts";
 
 type GatherGeometry = MaskGeometry & { readonly layers: number; readonly batch: number };
 
@@ -25,18 +26,18 @@ function integers(t: CPUTensor, size: number): Uint8Array | Uint16Array | Uint32
 
 /** One set of positions, an element at a time. */
 function gatherElements(out: CPUTensor, mask: CPUTensor, set: Retained, g: GatherGeometry, b: number): void {
-  const { heads, query, seq, kept, elementBytes } = g;
+  const { heads, query, seq, retained, elementBytes } = g;
   const [to, from] = [integers(out, elementBytes), integers(mask, elementBytes)];
   const { positions } = set;
-  const rows = query === 1 ? 1 : kept;
+  const rows = query === 1 ? 1 : retained;
   const pairs = elementBytes === 8;
   let n = pairs ? 2 * set.out : set.out;
   for (let h = 0; h < heads; h++) {
     for (let i = 0; i < rows; i++) {
       const row = ((b * heads + h) * query + (query === 1 ? 0 : positions[i])) * seq;
-      if (!pairs) for (let j = 0; j < kept; j++) to[n++] = from[row + positions[j]];
+      if (!pairs) for (let j = 0; j < retained; j++) to[n++] = from[row + positions[j]];
       else {
-        for (let j = 0; j < kept; j++) {
+        for (let j = 0; j < retained; j++) {
           const at = 2 * (row + positions[j]);
           to[n++] = from[at];
           to[n++] = from[at + 1];
@@ -51,13 +52,13 @@ const SCRATCH = 1 << 19;
 
 /** Bytes of the plan for one set of positions, at most. */
 function planBytes(g: GatherGeometry): number {
-  return Math.min(g.kept, Math.ceil((g.seq * g.elementBytes) / 16)) * 32;
+  return Math.min(g.retained, Math.ceil((g.seq * g.elementBytes) / 16)) * 32;
 }
 
 /** How many sets of positions the core's scratch holds at once: 0 where rows are too long for it. */
 function setsAtOnce(g: GatherGeometry): number {
   if (g.seq * g.elementBytes > core().stageBytes()) return 0;
-  const sets = Math.floor(SCRATCH / Math.max(planBytes(g), g.kept * 4));
+  const sets = Math.floor(SCRATCH / Math.max(planBytes(g), g.retained * 4));
   return core().ensure(core().listAddress() + SCRATCH) ? sets : 0;
 }
 
@@ -76,20 +77,20 @@ function gatherStages(
   const wasm = core();
   const memory = coreBytes();
   const [to, from] = [bytesOf(out), bytesOf(mask)];
-  const { heads, seq, kept, elementBytes } = g;
-  const [rowBytes, outBytes] = [seq * elementBytes, kept * elementBytes];
+  const { heads, seq, retained, elementBytes } = g;
+  const [rowBytes, outBytes] = [seq * elementBytes, retained * elementBytes];
   const [inside, outside, lists] = [wasm.inAddress(), wasm.outAddress(), wasm.listAddress()];
   const planOf = (s: number) => wasm.planAddress() + s * planBytes(g);
-  const listOf = (s: number) => lists + s * kept * 4;
+  const listOf = (s: number) => lists + s * retained * 4;
 
   const listed = new Int32Array(memory.buffer, lists);
   const entries = sets.map(({ positions }, s) => {
-    listed.set(positions, s * kept);
-    return wasm.planColumns(listOf(s), kept, elementBytes, planOf(s));
+    listed.set(positions, s * retained);
+    return wasm.planColumns(listOf(s), retained, elementBytes, planOf(s));
   });
   const perStage = Math.floor(wasm.stageBytes() / rowBytes);
   const { positions } = sets[0];
-  const last = whole ? Math.max(...sets.map((set) => set.positions[kept - 1])) + 1 : kept;
+  const last = whole ? Math.max(...sets.map((set) => set.positions[retained - 1])) + 1 : retained;
 
   for (let h = 0; h < heads; h++) {
     const plane = (b * heads + h) * seq;
@@ -100,7 +101,7 @@ function gatherStages(
     const moveOut = (s: number, i: number, end: number, base: number) => {
       const list = whole ? listOf(s) + i * 4 : 0;
       wasm.packRows(outside, inside, rowBytes, list, end - i, base, planOf(s), entries[s]);
-      const at = sets[s].out * elementBytes + (h * kept + i) * outBytes;
+      const at = sets[s].out * elementBytes + (h * retained + i) * outBytes;
       to.set(memory.subarray(outside, outside + (end - i) * outBytes), at);
     };
     const next = sets.map(() => 0);
@@ -110,7 +111,7 @@ function gatherStages(
         moveIn(first, end - first, 0);
         sets.forEach((set, s) => {
           const i = next[s];
-          while (next[s] < kept && set.positions[next[s]] < end) next[s]++;
+          while (next[s] < retained && set.positions[next[s]] < end) next[s]++;
           if (next[s] > i) moveOut(s, i, next[s], first);
         });
         continue;
@@ -134,14 +135,14 @@ function gatherSets(
   g: GatherGeometry,
   b: number,
 ): void {
-  const { kept, seq, query, elementBytes } = g;
+  const { retained, seq, query, elementBytes } = g;
   const rowBytes = seq * elementBytes;
-  const atOnce = query === 1 || rowBytes > FEW * kept ? 0 : setsAtOnce(g);
+  const atOnce = query === 1 || rowBytes > FEW * retained ? 0 : setsAtOnce(g);
   for (let s = 0; s < sets.length; s += atOnce || 1) {
     const group = sets.slice(s, s + (atOnce || 1));
     // All rows at once, or those of each set by a call each, which takes as long as moving 450 bytes.
     if (atOnce === 0) gatherElements(out, mask, group[0], g, b);
-    else if (seq * rowBytes <= group.length * kept * (450 + rowBytes)) {
+    else if (seq * rowBytes <= group.length * retained * (450 + rowBytes)) {
       gatherStages(out, mask, group, true, g, b);
     } else for (const set of group) gatherStages(out, mask, [set], false, g, b);
   }
@@ -157,9 +158,9 @@ const SHORT = 1200;
 export const wasmMasks: CPUMaskOperations = {
   maskGather(out, mask, indices, g) {
     const positions = (indices as CPUTensor).data as Int32Array;
-    const planes = g.heads * (g.query === 1 ? 1 : g.kept) * g.kept;
+    const planes = g.heads * (g.query === 1 ? 1 : g.retained) * g.retained;
     const setOf = (lb: number): Retained => ({
-      positions: positions.subarray(lb * g.kept, (lb + 1) * g.kept),
+      positions: positions.subarray(lb * g.retained, (lb + 1) * g.retained),
       out: lb * planes,
     });
     const { layers, batch } = g;
@@ -175,12 +176,12 @@ export const wasmMasks: CPUMaskOperations = {
   },
 
   maskSlice(out, mask, g) {
-    const [rowBytes, outBytes] = [g.seq * g.elementBytes, g.kept * g.elementBytes];
-    const rows = g.query === 1 ? 1 : g.kept;
+    const [rowBytes, outBytes] = [g.seq * g.elementBytes, g.retained * g.elementBytes];
+    const rows = g.query === 1 ? 1 : g.retained;
     if (rows > 1 && rowBytes + outBytes <= SHORT) {
-      const positions = Int32Array.from({ length: g.kept }, (_, i) => i);
+      const positions = Int32Array.from({ length: g.retained }, (_, i) => i);
       for (let b = 0; b < g.maskBatch; b++) {
-        const corner = { positions, out: b * g.heads * rows * g.kept };
+        const corner = { positions, out: b * g.heads * rows * g.retained };
         gatherSets(out, mask, [corner], { ...g, layers: 1, batch: g.maskBatch }, b);
       }
       return;

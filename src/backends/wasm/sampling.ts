@@ -1,8 +1,8 @@
-import { core, coreBytes } from "../../wasm/core.ts";
-import type { SampleRequest, SamplingBackend } from "../backend.ts";
+import { core, coreBytes } from "../../core/core.ts";
+import type { SampleRequest, SamplingBackend } from "../../types.ts";
 import { emitRow, must, take } from "./emit.ts";
 
-/** Notes the classes of one row of the batch; false where too many tokens are kept. */
+/** Notes the classes of one row of the batch; false where too many tokens are forced. */
 function classifyRow(request: SampleRequest, row: number): boolean {
   const wasm = core();
   const { seqLength, reservedLength, keepMask, paddingMask, keepPrefix } = request;

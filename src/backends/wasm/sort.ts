@@ -1,23 +1,30 @@
 /** Positions into order: marked in a bitmap, and read from it. */
-import { core, coreBytes } from "../../wasm/core.ts";
-import type { SortingBackend } from "../backend.ts";
+import { core, coreBytes } from "../../core/core.ts";
+import type { SortingBackend } from "../../types.ts";
 import { emitRow, must } from "./emit.ts";
 
 /** Longest row whose bitmap is used for sorting: the memory of longer ones isn't had. */
 const MAX_MARKED = 2 ** 25;
 
-function sort(out: Int32Array, positions: Int32Array, rows: number, kept: number, seqLength: number): number {
+function sort(
+  out: Int32Array,
+  positions: Int32Array,
+  rows: number,
+  retained: number,
+  seqLength: number,
+): number {
   const wasm = core();
   // Emission reads every position of a row: for few among many, sorting those is less work.
-  if (seqLength > MAX_MARKED || kept * 64 < seqLength) return sortFew(out, positions, rows, kept, seqLength);
+  if (seqLength > MAX_MARKED || retained * 64 < seqLength)
+    return sortFew(out, positions, rows, retained, seqLength);
   const address = wasm.inAddress();
   const piece = wasm.stageBytes() >> 2;
   for (let row = 0; row < rows; row++) {
-    const start = row * kept;
+    const start = row * retained;
     must(wasm.clear(seqLength));
     const memory = new Int32Array(coreBytes().buffer, address, piece);
-    for (let first = 0; first < kept; first += piece) {
-      const n = Math.min(piece, kept - first);
+    for (let first = 0; first < retained; first += piece) {
+      const n = Math.min(piece, retained - first);
       memory.set(positions.subarray(start + first, start + first + n));
       const bad = wasm.mark(address, n);
       if (bad >= 0) return start + first + bad;
@@ -31,15 +38,15 @@ function sortFew(
   out: Int32Array,
   positions: Int32Array,
   rows: number,
-  kept: number,
+  retained: number,
   seqLength: number,
 ): number {
   for (let row = 0; row < rows; row++) {
-    const sorted = out.subarray(row * kept, (row + 1) * kept);
-    sorted.set(positions.subarray(row * kept, (row + 1) * kept));
+    const sorted = out.subarray(row * retained, (row + 1) * retained);
+    sorted.set(positions.subarray(row * retained, (row + 1) * retained));
     sorted.sort();
     const bad = sorted.findIndex((p, i) => p < 0 || p >= seqLength || p === sorted[i - 1]);
-    if (bad >= 0) return positions.lastIndexOf(sorted[bad], (row + 1) * kept - 1);
+    if (bad >= 0) return positions.lastIndexOf(sorted[bad], (row + 1) * retained - 1);
   }
   return -1;
 }

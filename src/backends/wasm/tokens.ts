@@ -5,9 +5,10 @@
  * 0.1 to 0.2 ns for each byte of all the rows between the first and the last one that it takes. Seen in ns a row, K = S/2
  * (and S/8): 64 B 19 against 31 (30, 85), 256 B 57 against 108 (100, 61), 512 B level (190, 72).
  */
-import { bytesOf, type CPUTensor, sameMemory } from "../../tensor.ts";
-import { core, coreBytes } from "../../wasm/core.ts";
-import type { RowGeometry, TokenOperations } from "../backend.ts";
+
+import { core, coreBytes } from "../../core/core.ts";
+import { bytesOf, sameMemory } from "../../tensor.ts";
+import type { CPUTensor, RowGeometry, TokenOperations } from "../../types.ts";
 
 /** Bytes that a stage may move for each retained row before calls of `set` are faster. */
 const SHORT = 1200;
@@ -16,7 +17,7 @@ const SHORT = 1200;
 const MAX_ROWS = 1 << 16;
 
 function isShort(g: RowGeometry): boolean {
-  return g.rowBytes * (1 + g.seq / g.kept) <= SHORT;
+  return g.rowBytes * (1 + g.seq / g.retained) <= SHORT;
 }
 
 /** Calls `visit` for each run of rows that follow one another both among all tokens and among the retained. */
@@ -25,18 +26,18 @@ function eachRun(
   g: RowGeometry,
   visit: (all: number, retained: number, rows: number) => void,
 ): void {
-  const { batch, seq, kept } = g;
+  const { batch, seq, retained } = g;
   const { data } = indices;
   const batchFirst = g.batchFirst || batch === 1;
   for (let b = 0; b < batch; b++) {
-    const end = (b + 1) * kept;
-    for (let i = b * kept; i < end; ) {
+    const end = (b + 1) * retained;
+    for (let i = b * retained; i < end; ) {
       const position = data[i];
       let next = i + 1;
       if (batchFirst) {
         while (next < end && data[next] === position + (next - i)) next++;
         visit(b * seq + position, i, next - i);
-      } else visit(position * batch + b, (i - b * kept) * batch + b, 1);
+      } else visit(position * batch + b, (i - b * retained) * batch + b, 1);
       i = next;
     }
   }
@@ -53,27 +54,27 @@ function eachStage(
 ): void {
   const wasm = core();
   const list = new Uint32Array(coreBytes().buffer, wasm.planAddress(), MAX_ROWS);
-  const { batch, seq, kept, rowBytes } = g;
-  const total = batch * kept;
+  const { batch, seq, retained, rowBytes } = g;
+  const total = batch * retained;
   const capacity = Math.floor(wasm.stageBytes() / rowBytes);
   // Random positions lie S / K apart, more or less.
-  const usual = Math.max(1, Math.min(MAX_ROWS, Math.floor((capacity * kept * 7) / (seq * 8))));
+  const usual = Math.max(1, Math.min(MAX_ROWS, Math.floor((capacity * retained * 7) / (seq * 8))));
   let limit = usual;
   for (let start = 0; start < total; ) {
     let n = Math.min(limit, total - start);
     for (;;) {
       let first = Number.POSITIVE_INFINITY;
       let last = 0;
-      let b = g.batchFirst ? Math.floor(start / kept) : start % batch;
-      let k = g.batchFirst ? start % kept : Math.floor(start / batch);
+      let b = g.batchFirst ? Math.floor(start / retained) : start % batch;
+      let k = g.batchFirst ? start % retained : Math.floor(start / batch);
       for (let i = 0; i < n; i++) {
-        const position = indices.data[b * kept + k];
+        const position = indices.data[b * retained + k];
         const all = g.batchFirst ? b * seq + position : position * batch + b;
         list[i] = all;
         if (all < first) first = all;
         if (all > last) last = all;
         if (g.batchFirst) {
-          if (++k === kept) {
+          if (++k === retained) {
             k = 0;
             b++;
           }

@@ -1,6 +1,7 @@
 /** One call of an operation: its dispatches, recorded into one encoder. */
 import { wrongValue } from "../../check.ts";
-import { bytesOf, type CPUTensor, isGPUTensor, type Tensor } from "../../tensor.ts";
+import { bytesOf, isGPUTensor } from "../../tensor.ts";
+import type { CPUTensor, Tensor } from "../../types.ts";
 import { bind, type Operand } from "./bindings.ts";
 import { BINDINGS, type BufferName, programOf, type Variant } from "./kernels.ts";
 import { pipelineOf } from "./pipelines.ts";

@@ -1,6 +1,5 @@
 /** Attention masks on the GPU. Shapes and units: gpu/masks/masks.wgsl, and of slices gpu/rows/rows.wgsl. */
-import type { GPUTensor } from "../../tensor.ts";
-import type { MaskOperations } from "../backend.ts";
+import type { GPUTensor, MaskOperations } from "../../types.ts";
 import { Call } from "./call.ts";
 import type { Files } from "./kernels.ts";
 import { indexWindows, indicesOf, moveRows } from "./rows.ts";
@@ -10,11 +9,11 @@ import { rowWindows, windowBytes } from "./windows.ts";
 export const webgpuMasks: MaskOperations<GPUTensor> = {
   maskGather(out, mask, indices, g, encoder) {
     const call = new Call(out.device, encoder, out, [mask, indices]);
-    const { layers, batch, heads, query, seq, kept, maskBatch, elementBytes } = g;
-    const outQuery = query === 1 ? 1 : kept;
-    const [outRow, maskRow] = [kept * elementBytes, seq * elementBytes];
+    const { layers, batch, heads, query, seq, retained, maskBatch, elementBytes } = g;
+    const outQuery = query === 1 ? 1 : retained;
+    const [outRow, maskRow] = [retained * elementBytes, seq * elementBytes];
     const [outRows, maskRows] = [layers * batch * heads * outQuery, maskBatch * heads * query];
-    call.checkRows(Math.max(outRows, maskRows), Math.max(maskRow, 4 * kept));
+    call.checkRows(Math.max(outRows, maskRows), Math.max(maskRow, 4 * retained));
     const idx = indicesOf(call, indices, out);
     const odd = outRow % 4 > 0;
     // Where they share a buffer, one may come to lie within the other's binding, whose elements have one type.
@@ -29,7 +28,7 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
       const rows = odd ? Math.ceil(target.end / 4) - Math.floor(target.start / 4) : dst.rows;
       const lanes = odd ? 1 : units;
       for (const src of rowWindows(maskRows, maskRow, call.budget)) {
-        for (const at of indexWindows(call, idx, layers * batch, kept)) {
+        for (const at of indexWindows(call, idx, layers * batch, retained)) {
           call.dispatch({
             files: ["masks", ...work],
             unitBytes,
@@ -43,7 +42,7 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
             lanes,
             params: (tile, shift) => [
               ...[rows, Math.floor(units), tile],
-              ...[seq, kept, query, outQuery, heads, batch, maskBatch],
+              ...[seq, retained, query, outQuery, heads, batch, maskBatch],
               ...[dst.first, dst.rows, shift("dst"), src.first, src.rows, shift("src")],
               ...[at.first, at.rows, shift("idx") / 4],
             ],
@@ -54,14 +53,14 @@ export const webgpuMasks: MaskOperations<GPUTensor> = {
     call.end();
   },
 
-  maskSlice(out, mask, { maskBatch, heads, query, seq, kept, elementBytes }, encoder) {
+  maskSlice(out, mask, { maskBatch, heads, query, seq, retained, elementBytes }, encoder) {
     const call = new Call(out.device, encoder, out, [mask]);
-    const [planes, outQuery] = [maskBatch * heads, query === 1 ? 1 : kept];
+    const [planes, outQuery] = [maskBatch * heads, query === 1 ? 1 : retained];
     call.checkRows(planes * query);
     moveRows(call, {
       from: "corner",
       retain: "src",
-      rowBytes: kept * elementBytes,
+      rowBytes: retained * elementBytes,
       dst: out,
       dstRows: planes * outQuery,
       src: mask,

@@ -1,7 +1,7 @@
 /** Everything that a GPU tensor brings along. */
 import { wrongType, wrongValue } from "../../check.ts";
-import { checkShape, type DType, elementBytes, elementCount, type GPUTensor } from "../../tensor.ts";
-import type { GPUOperations } from "../backend.ts";
+import { checkShape, elementBytes, elementCount } from "../../tensor.ts";
+import type { DType, GPUOperations, GPUTensor } from "../../types.ts";
 import { webgpuMasks } from "./masks.ts";
 import { checkNotLost, stateOf, USAGE } from "./state.ts";
 import { webgpuTokens } from "./tokens.ts";

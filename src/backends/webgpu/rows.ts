@@ -1,6 +1,7 @@
 /** Rows that move: tokens, corners of masks, and plain copies. Shapes and units: gpu/rows/rows.wgsl. */
 import { wrongValue } from "../../check.ts";
-import { elementCount, isGPUTensor, type Tensor } from "../../tensor.ts";
+import { elementCount, isGPUTensor } from "../../tensor.ts";
+import type { Tensor } from "../../types.ts";
 import type { Operand } from "./bindings.ts";
 import { Call } from "./call.ts";
 import type { BufferName, Files } from "./kernels.ts";

@@ -1,17 +1,15 @@
+import { checkAlongside, checkResultShape } from "../../arguments.ts";
 import { checkInteger, checkObject, wrongType, wrongValue } from "../../check.ts";
-import { checkAlongside, checkResultShape } from "../../indices.ts";
 import {
   bytesOf,
-  type CPUTensor,
   checkCPUTensor,
   checkShape,
   checkTensor,
-  type DType,
   elementBytes,
-  type GPUTensor,
   isGPUTensor,
   zeros,
 } from "../../tensor.ts";
+import type { CPUTensor, DType, GPUTensor } from "../../types.ts";
 import { checkDevice } from "./device.ts";
 import { checkGPUDType, lastWordEnd, ownsBuffer, webgpuOperations } from "./operations.ts";
 import { checkCompiled } from "./pipelines.ts";

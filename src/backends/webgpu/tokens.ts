@@ -1,6 +1,6 @@
 /** Operations on rows of tokens, as what moves them. */
-import { type GPUTensor, sameMemory, type Tensor } from "../../tensor.ts";
-import type { RowGeometry, TokenOperations } from "../backend.ts";
+import { sameMemory } from "../../tensor.ts";
+import type { GPUTensor, RowGeometry, Tensor, TokenOperations } from "../../types.ts";
 import { Call } from "./call.ts";
 import { indicesOf, type Move, moveRows } from "./rows.ts";
 
@@ -11,17 +11,17 @@ function move(
   dst: GPUTensor,
   { src, base }: { src?: GPUTensor; base?: GPUTensor },
   indices: Tensor,
-  { batch, seq, kept, rowBytes, batchFirst }: RowGeometry,
+  { batch, seq, retained, rowBytes, batchFirst }: RowGeometry,
   encoder: GPUCommandEncoder | undefined,
 ): void {
   const call = new Call(dst.device, encoder, dst, [src, base, indices]);
-  const [all, some] = [batch * seq, batch * kept];
+  const [all, some] = [batch * seq, batch * retained];
   call.checkRows(all);
   const idx = indicesOf(call, indices, dst);
   const [dstRows, srcRows] = from === "index" ? [some, all] : [all, some];
   const layout = batchFirst
-    ? ([seq, kept, kept, 1, seq, 0, 1] as const)
-    : ([seq, batch, 1, kept, 0, 1, batch] as const);
+    ? ([seq, retained, retained, 1, seq, 0, 1] as const)
+    : ([seq, batch, 1, retained, 0, 1, batch] as const);
   moveRows(call, { from, retain, rest, rowBytes, dst, dstRows, src, srcRows, base, idx, layout });
   call.end();
 }

@@ -1,10 +1,17 @@
 /** Rows of tokens within the memory of TF.js's wasm backend: by a module of our own that imports it. */
-import { bytesOfText } from "../../wasm/text.ts";
-import { heapText, sharedHeapText } from "./heap-bytes.ts";
+import { bytesOfText } from "../../core/text.ts";
+import { heapText, sharedHeapText } from "./heap-rows-bytes.ts";
 
-type Sizes = [batch: number, groups: number, seq: number, kept: number, bytes: number, batchFirst: number];
+type Sizes = [
+  batch: number,
+  groups: number,
+  seq: number,
+  retained: number,
+  bytes: number,
+  batchFirst: number,
+];
 
-/** The exports of assembly/heap.ts. Addresses are in bytes, and so is a row's length. */
+/** The exports of assembly/heap-rows.ts. Addresses are in bytes, and so is a row's length. */
 export interface Heap {
   gather(part: number, all: number, indices: number, ...sizes: [...Sizes, shared: number]): void;
   /** `base` or `part` 0 stands for zeros. */

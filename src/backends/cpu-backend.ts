@@ -1,5 +1,5 @@
 /** Whether WebAssembly runs here, or the plain reference has to. */
-import { whyNoWasm } from "../wasm/core.ts";
+import { whyNoWasm } from "../core/core.ts";
 
 /** The names of the CPU backends. */
 export type CPUBackendName = "wasm" | "reference";

@@ -1,8 +1,43 @@
 /**
- * What a backend must do. Operations check every argument before they call it; a backend trusts what it gets.
+ * The ground floor: what a tensor is, and what a backend must do. Operations check every argument before they call a
+ * backend; it trusts what it gets.
  * Letters as in the contract: B batch rows, S sequence length, K retained length, C channels, L layers, H heads.
  */
-import type { CPUTensor, DType, GPUTensor, Tensor } from "../tensor.ts";
+
+/** Element types. float16 and bfloat16 are carried as bits, in a Uint16Array. */
+export type DType = "float32" | "float16" | "bfloat16" | "float64" | "int32" | "uint32" | "uint8";
+
+/** The typed arrays that a CPU tensor may hold. A Float16Array is taken too where the runtime has one. */
+export type TensorData = Float32Array | Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array;
+
+/** A dense row-major array in CPU memory: a typed array, its shape and what its elements are. */
+export interface CPUTensor<D extends TensorData = TensorData> {
+  /** Elements in row-major order, as many as `shape` holds. */
+  readonly data: D;
+  /** Length of each dimension, at least 1. */
+  readonly shape: readonly number[];
+  /** What the elements are. */
+  readonly dtype: DType;
+}
+
+/** A dense row-major array in a WebGPU buffer, from `byteOffset` (bytes) on. Made by `toGPU` and `gpuTensor`. */
+export interface GPUTensor {
+  /** Where the elements lie. */
+  readonly buffer: GPUBuffer;
+  /** Bytes before the first element: a multiple of the element size, and of 4 where the tensor is written. */
+  readonly byteOffset: number;
+  /** Length of each dimension, at least 1. */
+  readonly shape: readonly number[];
+  /** What the elements are. */
+  readonly dtype: DType;
+  /** The device of `buffer`. */
+  readonly device: GPUDevice;
+  /** What runs operations on this tensor: it comes with the tensor, so code without one bundles no shader. */
+  readonly operations: GPUOperations;
+}
+
+/** A tensor in either memory. Operations run, and answer, where it lives. */
+export type Tensor = CPUTensor | GPUTensor;
 
 /** One call of the sampling rule. */
 export interface SampleRequest {
@@ -16,7 +51,7 @@ export interface SampleRequest {
   readonly step: number;
   readonly layerOffset: number;
   readonly batchOffset: number;
-  /** Positions below this are kept. */
+  /** Positions below this are forced: class 0. */
   readonly keepPrefix: number;
   /** [B,S] of 0 and 1: 1 is a token to keep. */
   readonly keepMask: Uint8Array | undefined;
@@ -28,7 +63,7 @@ export interface SampleRequest {
 export interface SamplingBackend {
   /**
    * Fills `out`, [L,B,K], by sampling rule 1.
-   * @returns The first row with more kept tokens than K, where `out` means nothing, or -1.
+   * @returns The first row with more forced tokens than K, where `out` means nothing, or -1.
    */
   sample(out: Int32Array, request: SampleRequest): number;
 }
@@ -36,10 +71,10 @@ export interface SamplingBackend {
 /** Sorting positions, on the CPU. */
 export interface SortingBackend {
   /**
-   * Puts each row of `rows x kept` distinct positions below `seqLength` into order.
+   * Puts each row of `rows x retained` distinct positions below `seqLength` into order.
    * @returns The first place in `positions` that is out of range or repeats one of its row, or -1.
    */
-  sort(out: Int32Array, positions: Int32Array, rows: number, kept: number, seqLength: number): number;
+  sort(out: Int32Array, positions: Int32Array, rows: number, retained: number, seqLength: number): number;
 }
 
 /** How a mask `[Bm,H,Q,S]` lies in memory: Bm is 1 or B, and Q is 1 or S. */
@@ -48,7 +83,7 @@ export interface MaskGeometry {
   readonly heads: number;
   readonly query: number;
   readonly seq: number;
-  readonly kept: number;
+  readonly retained: number;
   readonly elementBytes: number;
 }
 
@@ -56,7 +91,7 @@ export interface MaskGeometry {
 export interface RowGeometry {
   readonly batch: number;
   readonly seq: number;
-  readonly kept: number;
+  readonly retained: number;
   readonly rowBytes: number;
   readonly batchFirst: boolean;
 }

@@ -5,7 +5,7 @@
  * method *borrows*, so that they can be used again, and which it *takes over*, so that they are not. An adapter whose
  * tensors are consumed by use takes a reference to what it borrows; for everyone else the words mean nothing.
  */
-import type { CPUTensor } from "../tensor.ts";
+import type { CPUTensor } from "../types.ts";
 
 /**
  * How a tensor runs along the sequence: `[B,S,...]`, `[S,B,...]` (B may be 1, which serves every row), or `[S,...]`
@@ -27,14 +27,14 @@ export interface TokensAtOptions {
  * A framework's token operations. Everything is checked before they are called: they may trust shapes.
  *
  * @example
- * const ops: TokenOps<Matrix> = {
+ * const ops: FrameworkOps<Matrix> = {
  *   isTensor: (value): value is Matrix => value instanceof Matrix,
  *   shapeOf: (matrix) => matrix.dims,
  *   at: (indices, { batchFirst }) => ({ gather: (states) => states.rows(indices.data, batchFirst), ... }),
  * };
  * const stack = convertToRandomLTD(blocks, scheduler, { ops });
  */
-export interface TokenOps<T> {
+export interface FrameworkOps<T> {
   /** Whether `value` is one of the framework's tensors. */
   isTensor(value: unknown): value is T;
   /** The dimensions of a tensor, which is borrowed. */

@@ -17,8 +17,8 @@ const LONG: usize = 512;
  * 1.4. With few rows it saves little, and the one long copy goes past the caches: at K = S/8 of 12 MiB 0.8 to 1.6.
  */
 @inline
-function isOnce(seq: i32, kept: i32, bytes: usize, batchFirst: bool): bool {
-  return batchFirst && bytes >= 128 && kept * 3 >= seq;
+function isOnce(seq: i32, retained: i32, bytes: usize, batchFirst: bool): bool {
+  return batchFirst && bytes >= 128 && retained * 3 >= seq;
 }
 
 /** What becomes of a row, known when compiled. */
@@ -51,7 +51,7 @@ function eachRow(
   batch: i32,
   groups: i32,
   seq: i32,
-  kept: i32,
+  retained: i32,
   bytes: usize,
   batchFirst: bool,
   shared: bool,
@@ -60,14 +60,14 @@ function eachRow(
   const token = batchFirst ? bytes : <usize>batch * bytes;
   const allToken = batchFirst || !shared ? token : bytes;
   const allGroup = batchFirst ? <usize>seq * bytes : shared ? 0 : bytes;
-  const partGroup = batchFirst ? <usize>kept * bytes : bytes;
+  const partGroup = batchFirst ? <usize>retained * bytes : bytes;
   let to = part;
   let from = all;
   for (let b = 0; b < batch; ++b) {
     if (shared) from = all;
     for (let group = 0; group < groups; ++group) {
       let place = to;
-      for (let k = 0; k < kept; ++k) {
+      for (let k = 0; k < retained; ++k) {
         const row = from + <usize>load<u32>(indices + <usize>k * 4) * allToken;
         if (fate == GATHER) copy(place, row, bytes);
         else if (fate == PUT) copy(row, place, bytes);
@@ -77,7 +77,7 @@ function eachRow(
       from += allGroup;
       to += partGroup;
     }
-    indices += <usize>kept * 4;
+    indices += <usize>retained * 4;
   }
 }
 
@@ -89,12 +89,12 @@ export function gather(
   batch: i32,
   groups: i32,
   seq: i32,
-  kept: i32,
+  retained: i32,
   bytes: usize,
   batchFirst: bool,
   shared: bool,
 ): void {
-  eachRow(GATHER, all, part, indices, batch, groups, seq, kept, bytes, batchFirst, shared);
+  eachRow(GATHER, all, part, indices, batch, groups, seq, retained, bytes, batchFirst, shared);
 }
 
 /** all = base with the rows of part at the positions; each of the two is zeros where it is 0. */
@@ -106,20 +106,20 @@ export function scatter(
   batch: i32,
   groups: i32,
   seq: i32,
-  kept: i32,
+  retained: i32,
   bytes: usize,
   batchFirst: bool,
 ): void {
-  if (isOnce(seq, kept, bytes, batchFirst)) {
-    if (part) spread(PUT, all, base, part, indices, batch, groups, seq, kept, bytes);
-    else spread(CLEAR, all, base, 0, indices, batch, groups, seq, kept, bytes);
+  if (isOnce(seq, retained, bytes, batchFirst)) {
+    if (part) spread(PUT, all, base, part, indices, batch, groups, seq, retained, bytes);
+    else spread(CLEAR, all, base, 0, indices, batch, groups, seq, retained, bytes);
     return;
   }
   const total = <usize>(batch * groups * seq) * bytes;
   if (base) memory.copy(all, base, total);
   else memory.fill(all, 0, total);
-  if (part) eachRow(PUT, all, part, indices, batch, groups, seq, kept, bytes, batchFirst, false);
-  else eachRow(CLEAR, all, 0, indices, batch, groups, seq, kept, bytes, batchFirst, false);
+  if (part) eachRow(PUT, all, part, indices, batch, groups, seq, retained, bytes, batchFirst, false);
+  else eachRow(CLEAR, all, 0, indices, batch, groups, seq, retained, bytes, batchFirst, false);
 }
 
 /** Scatters rows that lie together, writing each once. */
@@ -133,13 +133,13 @@ function spread(
   batch: i32,
   groups: i32,
   seq: i32,
-  kept: i32,
+  retained: i32,
   bytes: usize,
 ): void {
   for (let b = 0; b < batch; ++b) {
     for (let group = 0; group < groups; ++group) {
       let next: usize = 0;
-      for (let k = 0; k < kept; ++k) {
+      for (let k = 0; k < retained; ++k) {
         const position = <usize>load<u32>(indices + <usize>k * 4);
         putRun(all, base, next * bytes, position * bytes);
         if (fate == PUT) copy(all + position * bytes, part, bytes);
@@ -152,7 +152,7 @@ function spread(
       all += total;
       if (base) base += total;
     }
-    indices += <usize>kept * 4;
+    indices += <usize>retained * 4;
   }
 }
 

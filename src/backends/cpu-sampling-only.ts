@@ -4,9 +4,8 @@
  */
 
 import { wrongType } from "../check.ts";
-import type { CPUTensor } from "../tensor.ts";
-import type { SamplingBackend, SortingBackend } from "./backend.ts";
-import { cpuBackend } from "./choice.ts";
+import type { CPUTensor, SamplingBackend, SortingBackend } from "../types.ts";
+import { cpuBackend } from "./cpu-backend.ts";
 import { referenceSampling } from "./reference/sampling.ts";
 import { referenceSorting } from "./reference/sort.ts";
 import { wasmSampling } from "./wasm/sampling.ts";

@@ -16,8 +16,8 @@ export interface Core {
   begin(seqLength: number, reserved: number): number;
   classify(first: number, n: number, keep: number, real: number, prefix: number): void;
   settleClasses(reserved: number): number;
-  sampleRows(layer: number, row: number, rows: number, seqLength: number): void;
-  select(layer: number, row: number): void;
+  sampleRows(layerOrdinal: number, row: number, rows: number, seqLength: number): void;
+  select(layerOrdinal: number, row: number): void;
   emit(first: number, n: number, out: number): number;
   clear(seqLength: number): number;
   mark(positions: number, n: number): number;
