@@ -1,5 +1,5 @@
 import { defineConfig } from "vitest/config";
-import { bundle } from "./test/adapters/tfjs/load.js";
+import { bundle } from "./scripts/tfjs/load.js";
 
 /** Tests that need a GPU, another runtime, something installed as they run, the built package, or minutes. */
 const WHOLE = [
@@ -11,7 +11,7 @@ const WHOLE = [
 ];
 
 export default defineConfig({
-  // Installed when a test of the adapter runs: see test/adapters/tfjs/load.js.
+  // Installed when a test of the adapter runs: see scripts/tfjs/load.js.
   resolve: { alias: { "@tensorflow/tfjs-core": bundle } },
   test: {
     testTimeout: 120_000,

@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { gptSampleTokens, layerOf } from "random-ltd";
 import { loadSwiftShader } from "../scripts/swiftshader.js";
-import { bundle, folder, loadTF } from "../test/adapters/tfjs/load.js";
+import { bundle, folder, loadTF } from "../scripts/tfjs/load.js";
 import { processorTime } from "./measure.js";
 
 loadSwiftShader();

@@ -1,7 +1,7 @@
 // Makes the API pages, out/api, and fails on a broken link or a public name without words: node scripts/docs.js
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { installed, installRuntimes } from "../test/runtimes/install.js";
+import { installed, installRuntimes } from "./runtimes.js";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 installRuntimes();

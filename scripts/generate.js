@@ -34,7 +34,12 @@ const PARTS = {
 };
 const STAMP = "build/generated.json";
 
-/** Compiles a target of an AssemblyScript configuration; gives its bytes. */
+/**
+ * Compiles a target of an AssemblyScript configuration; gives its bytes.
+ * @param {string} config
+ * @param {string} target
+ * @param {string} file
+ */
 async function compiled(config, target, file) {
   const asc = await import("assemblyscript/asc"); // takes a second
   const { error, stderr } = await asc.main(["--config", config, "--target", target]);
@@ -43,7 +48,12 @@ async function compiled(config, target, file) {
   return readFileSync(file);
 }
 
-/** A constant of bytes, as TypeScript. */
+/**
+ * A constant of bytes, as TypeScript.
+ * @param {string} name
+ * @param {string} what
+ * @param {Uint8Array} bytes
+ */
 function constant(name, what, bytes) {
   return (
     `/** ${what}, ${bytes.length} bytes, as text. Made by scripts/generate.js from assembly/. */\n` +
@@ -54,6 +64,7 @@ function constant(name, what, bytes) {
 /**
  * Bytes as printable characters, one for most of them: src/core/text.ts reads them. A byte keeps its own character
  * wherever it stands, so this compresses nearly as the bytes do.
+ * @param {Uint8Array} bytes
  */
 function asText(bytes) {
   return Array.from(bytes, (byte) => {
@@ -86,7 +97,10 @@ function makeShaders() {
   );
 }
 
-/** One number for files and folders, their names and their bytes; undefined where one is missing. */
+/**
+ * One number for files and folders, their names and their bytes; undefined where one is missing.
+ * @param {string[]} paths
+ */
 function digestOf(paths) {
   const hash = createHash("sha256");
   for (const path of ["scripts/generate.js", ...paths]) {

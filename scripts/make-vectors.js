@@ -22,10 +22,30 @@ const { gptSampleTokens, tensor, useCPUBackend } = await import(pathToFileURL(ou
 useCPUBackend("reference");
 
 const MAX = 2 ** 32 - 1;
-/** Every third of a row, every fifth: masks that can be written down in words. */
+/**
+ * Every third of a row, every fifth: masks that can be written down in words.
+ * @type {(n: number, batchSize: number, seqLength: number) => number[]}
+ */
 const every = (n, batchSize, seqLength) =>
   Array.from({ length: batchSize * seqLength }, (_, i) => (i % n === 0 ? 1 : 0));
 
+/**
+ * @typedef {"keepMask" | "paddingMask"} MaskName
+ * @typedef {object} Case Options of a call, a mask by the n of `every`.
+ * @property {string} seed
+ * @property {number} step
+ * @property {number} batchSize
+ * @property {number} layers
+ * @property {number} seqLength
+ * @property {number} reservedLength
+ * @property {number} [batchOffset]
+ * @property {number} [layerOffset]
+ * @property {number} [keepPrefix]
+ * @property {number} [keepMask]
+ * @property {number} [paddingMask]
+ */
+
+/** @type {Case[]} */
 const cases = [
   { seed: "0", step: 0, batchSize: 1, layers: 1, seqLength: 1, reservedLength: 1 },
   { seed: "0", step: 0, batchSize: 1, layers: 1, seqLength: 8, reservedLength: 3 },
@@ -53,16 +73,17 @@ const cases = [
   { seed: "8", step: 4, batchSize: 1, layers: 1, seqLength: 70000, reservedLength: 50 },
 ];
 
+/** @type {MaskName[]} */
+const MASKS = ["keepMask", "paddingMask"];
 const written = cases.map((given) => {
   const { batchSize, seqLength } = given;
-  const options = { ...given };
-  for (const name of ["keepMask", "paddingMask"]) {
-    if (given[name]) options[name] = every(given[name], batchSize, seqLength);
-  }
+  const flags = MASKS.flatMap((name) => {
+    const n = given[name];
+    return n === undefined ? [] : [{ name, values: every(n, batchSize, seqLength) }];
+  });
+  const options = { ...given, ...Object.fromEntries(flags.map(({ name, values }) => [name, values])) };
   const masks = Object.fromEntries(
-    ["keepMask", "paddingMask"]
-      .filter((name) => options[name])
-      .map((name) => [name, tensor(Uint8Array.from(options[name]), [batchSize, seqLength])]),
+    flags.map(({ name, values }) => [name, tensor(Uint8Array.from(values), [batchSize, seqLength])]),
   );
   const { sampledIndices } = gptSampleTokens({ ...options, ...masks, seed: BigInt(given.seed) });
   return { options, sampledIndices: [...sampledIndices.data] };

@@ -6,6 +6,10 @@ import { build } from "esbuild";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
+/**
+ * What a page that is this script downloads.
+ * @param {string} imports
+ */
 async function page(imports) {
   const { outputFiles } = await build({
     stdin: { contents: imports, resolveDir: "." },

@@ -18,8 +18,12 @@ export function whyNot() {
   return existsSync(packed) ? undefined : "@sparticuz/chromium is not installed";
 }
 
-/** The files of a tar archive, name and contents. It holds nothing but plain files with short names. */
+/**
+ * The files of a tar archive, name and contents. It holds nothing but plain files with short names.
+ * @param {Buffer} tar
+ */
 function* untar(tar) {
+  /** @type {(from: number, to: number) => string} */
   const text = (from, to) => tar.toString("latin1", from, to).replace(/\0.*/s, "");
   for (let at = 0; tar[at] !== 0; ) {
     const size = Number.parseInt(text(at + 124, at + 136), 8);
@@ -28,7 +32,11 @@ function* untar(tar) {
   }
 }
 
-/** Unpacks archives of the package into one folder, once a version; processes that race each rename a whole one. */
+/**
+ * Unpacks archives of the package into one folder, once a version; processes that race each rename a whole one.
+ * @param {string} name
+ * @param {string[]} archives
+ */
 function unpacked(name, archives) {
   const { version } = JSON.parse(readFileSync(join(packed, "package.json"), "utf8"));
   const folder = join(root, "node_modules/.cache/random-ltd", `chromium-${version}`, name);
@@ -66,11 +74,14 @@ export function loadSwiftShader() {
     process.dlopen({ exports: {} }, join(folder, "libvulkan.so.1"), RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
   } catch (error) {
     // It is loaded by now: Node only misses the registration that its own modules make.
-    if (!/did not self-register/.test(error.message)) throw error;
+    if (!/did not self-register/.test(String(error))) throw error;
   }
 }
 
-/** How playwright-core launches the package's Chromium with WebGPU over SwiftShader. */
+/**
+ * How playwright-core launches the package's Chromium with WebGPU over SwiftShader.
+ * @returns {import("playwright-core").LaunchOptions}
+ */
 export function chromiumLaunch() {
   const folder = unpacked("chromium", ["chromium.br", "swiftshader.tar.br", "al2023.tar.br"]);
   return {

@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { withTable } from "../test/runtimes/table.js";
+import { withTable } from "./readme-table.js";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 

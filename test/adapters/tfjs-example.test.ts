@@ -1,13 +1,13 @@
 /** The example of the README, and `tf.layers`, against plain models in which rows move by products with 0 and 1. */
 import type { Plugin } from "esbuild";
 import { beforeAll, describe, expect, test } from "vitest";
+import { bundle } from "../../scripts/tfjs/load.js";
 import type { RandomLTDScheduler } from "../../src/index.ts";
 import { makeScheduler } from "../routing/settings.ts";
 import { noise } from "../routing/tiny.ts";
 import { exampleUnder, runExample } from "../suites/examples.ts";
 import { plainSample } from "../suites/plain-sampling.ts";
 import { tf, use } from "./tfjs/backends.ts";
-import { bundle } from "./tfjs/load.js";
 
 const { randomLTDCallback, randomLTDLayer } = await import("../../src/adapters/tfjs.ts");
 const { tfl } = tf;

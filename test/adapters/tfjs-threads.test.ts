@@ -6,7 +6,7 @@ import { build } from "esbuild";
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { chromiumLaunch, whyNot } from "../../scripts/swiftshader.js";
-import { folder, installTF } from "./tfjs/load.js";
+import { folder, installTF } from "../../scripts/tfjs/load.js";
 
 const reason = whyNot();
 if (reason !== undefined && process.env.CI) throw new Error(`no Chromium in CI: ${reason}`);

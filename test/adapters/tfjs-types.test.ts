@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { folder, installTF } from "./tfjs/load.js";
+import { folder, installTF } from "../../scripts/tfjs/load.js";
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 

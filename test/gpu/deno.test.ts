@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { installed, installRuntimes } from "../../scripts/runtimes.js";
 import { swiftShaderFolder } from "../../scripts/swiftshader.js";
-import { installed, installRuntimes } from "../runtimes/install.js";
 import { here, suitesElsewhere } from "./elsewhere.ts";
 
 await suitesElsewhere("Deno", async (bundle) => {

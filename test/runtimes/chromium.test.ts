@@ -4,9 +4,9 @@ import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { folder } from "../../scripts/runtimes.js";
 import { chromiumLaunch, whyNot } from "../../scripts/swiftshader.js";
 import { type Project, packedProject } from "../suites/packed.ts";
-import { folder } from "./install.js";
 import { EXPECTED, openRecord } from "./record.ts";
 
 const TYPES: Record<string, string> = { ".js": "text/javascript", ".html": "text/html" };

@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect } from "vitest";
-import { folder } from "./install.js";
+import { folder } from "../../scripts/runtimes.js";
 
 /** What digest.js gave on the plain reference. Only another sampling rule, or other calls, may change it. */
 export const EXPECTED = { cpu: "586595a4a082e268", webgpu: "ebb853ddb46da4b8" };

@@ -3,13 +3,13 @@ import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import * as esbuild from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { folder, installed, installRuntimes } from "../../scripts/runtimes.js";
 import { swiftShaderFolder } from "../../scripts/swiftshader.js";
 import { useCPUBackend } from "../../src/backends/cpu-backend.ts";
 import * as lib from "../../src/index.ts";
 import { whyNoDawn } from "../gpu/dawn.ts";
 import { type Project, packedProject } from "../suites/packed.ts";
 import { digest, inMemory, placedDigest } from "./digest.js";
-import { folder, installed, installRuntimes } from "./install.js";
 import { EXPECTED, openRecord } from "./record.ts";
 
 /** What runtimes run: each prints what it saw. The second may be given a WebGPU to import. */

@@ -1,6 +1,7 @@
 /** TF.js with its three backends, and a fourth that the adapter doesn't know: the cpu backend under another name. */
+
+import { loadTF } from "../../../scripts/tfjs/load.js";
 import { dawn, whyNoDawn } from "../../gpu/dawn.ts";
-import { loadTF } from "./load.js";
 
 export const reason: string | undefined = whyNoDawn();
 

@@ -14,10 +14,7 @@ for (const file of files) hash.update(readFileSync(here + file));
 
 /** Where the packages of the lock file are. */
 export const folder = fileURLToPath(
-  new URL(
-    `../../../node_modules/.cache/random-ltd/tfjs-${hash.digest("hex").slice(0, 12)}/`,
-    import.meta.url,
-  ),
+  new URL(`../../node_modules/.cache/random-ltd/tfjs-${hash.digest("hex").slice(0, 12)}/`, import.meta.url),
 );
 
 /** The bundle: what stands for `@tensorflow/tfjs-core` where the adapter imports it. */
@@ -58,7 +55,10 @@ export async function installTF() {
   }
 }
 
-/** TensorFlow.js, `tfl` its layers. WebGPU is there if `navigator.gpu` and the GPU classes were before. */
+/**
+ * TensorFlow.js, `tfl` its layers. WebGPU is there if `navigator.gpu` and the GPU classes were before.
+ * @returns {Promise<any>} Its types are in the package that is installed last.
+ */
 export async function loadTF() {
   await installTF();
   const tf = await import(bundle);

@@ -3,10 +3,10 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /** The folder of the matrix, whose packages are not the library's. */
-export const folder = fileURLToPath(new URL(".", import.meta.url));
+export const folder = fileURLToPath(new URL("../test/runtimes/", import.meta.url));
 
 const stamp = `${folder}node_modules/.installed-lock.json`;
-const turn = fileURLToPath(new URL("../../node_modules/.installing-runtimes", import.meta.url));
+const turn = fileURLToPath(new URL("../node_modules/.installing-runtimes", import.meta.url));
 
 /** Installs what the lock file of the matrix names, unless it is there already. Files of tests that run at once may. */
 export function installRuntimes() {
@@ -30,7 +30,7 @@ function takeTurn() {
       writeFileSync(turn, String(process.pid), { flag: "wx" });
       return;
     } catch (error) {
-      if (error.code !== "EEXIST") throw error;
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
     }
     try {
       process.kill(Number(readFileSync(turn)), 0);
@@ -41,7 +41,10 @@ function takeTurn() {
   }
 }
 
-/** The first of some paths under the matrix's node_modules that is there. */
+/**
+ * The first of some paths under the matrix's node_modules that is there.
+ * @param {...string} paths
+ */
 export function installed(...paths) {
   const found = paths.map((path) => `${folder}node_modules/${path}`).find(existsSync);
   if (!found) throw new Error(`none of ${paths.join(", ")} is installed in test/runtimes`);

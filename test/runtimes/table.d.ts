@@ -1,1 +1,0 @@
-export function withTable(readme: string): string;
