@@ -72,7 +72,7 @@ export function convertToRandomLTD<T = Tensor, R extends LayerOutput<T> = LayerO
       converted.push(new RandomLayerTokenDrop(layers[i], scheduler, ordinal, rest));
     } else {
       const within = new LayerStack<T, R>(layers.slice(i, route.last + 1), ops);
-      const dropRatio = route.dropRatio ?? rest.dropRatio;
+      const dropRatio = route.dropRatio === undefined ? rest.dropRatio : route.dropRatio;
       converted.push(new RandomLayerTokenDrop<T, R>(within, scheduler, ordinal, { ...rest, dropRatio }));
       i = route.last;
     }
