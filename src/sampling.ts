@@ -84,7 +84,7 @@ function checkSampling(options: SampleOptions) {
   const keepMask = checkTokenMask("keepMask", options.keepMask, batchSize, seqLength);
   const paddingMask = checkTokenMask("paddingMask", options.paddingMask, batchSize, seqLength);
   const reservedLength = raise
-    ? Math.max(given, mostKept(keepPrefix, keepMask, batchSize, seqLength))
+    ? Math.max(given, mostForced(keepPrefix, keepMask, batchSize, seqLength))
     : given;
   const request: SampleRequest = {
     layers,
@@ -134,8 +134,8 @@ export function checkTokenMask(
   return bytes;
 }
 
-/** The most kept tokens (class 0) of any row. */
-export function mostKept(
+/** The most forced tokens (class 0) of any row. */
+export function mostForced(
   prefix: number,
   keepMask: Uint8Array | undefined,
   batch: number,

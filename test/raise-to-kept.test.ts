@@ -1,7 +1,7 @@
 /** raiseToKept: where a row keeps more tokens than K, K is the most that any row of the call keeps. */
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
-import { useCPUBackend } from "../src/backends/choice.ts";
+import { useCPUBackend } from "../src/backends/cpu-backend.ts";
 import {
   bertSampleTokens,
   type CPUTensor,

@@ -1,6 +1,6 @@
 import { checkEncoder } from "../arguments.ts";
 import { checkBoolean, checkChoice, checkInteger, checkObject, wrongType, wrongValue } from "../check.ts";
-import { bertSampleTokens, checkTokenMask, type MaskMode, mostKept } from "../sampling.ts";
+import { bertSampleTokens, checkTokenMask, type MaskMode, mostForced } from "../sampling.ts";
 import { layerOf } from "../tensor.ts";
 import type { CPUTensor, Tensor } from "../types.ts";
 import type { AlongSequence, FrameworkOps } from "./framework-ops.ts";
@@ -209,7 +209,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
         : seq - Math.floor(seq * ratioAt(ratio, step) + 0.5);
     if (!this.#raiseToKept || retained >= seq) return Math.max(1, retained);
     const mask = checkTokenMask("keepMask", keepMask, batch, seq);
-    return Math.max(1, retained, mostKept(this.#keepPrefix, mask, batch, seq));
+    return Math.max(1, retained, mostForced(this.#keepPrefix, mask, batch, seq));
   }
 
   /**
