@@ -69,6 +69,40 @@ export function checkObject(name: string, value: unknown): void {
     wrongType(name, "an object", value);
 }
 
+/** An object of options, of known names only: one that is misspelt is never silent. */
+export function checkOptions(options: unknown, known: readonly string[]): void {
+  checkObject("options", options);
+  for (const key of Object.keys(options as object)) {
+    if (known.includes(key)) continue;
+    const expected = `a known option (did you mean "${nearest(key, known)}"?)`;
+    wrongType(key.slice(0, LONGEST), expected, (options as Record<string, unknown>)[key]);
+  }
+}
+
+/** Letters of an unknown name that are looked at: no name is longer, and the time grows with them. */
+const LONGEST = 40;
+
+/** The known word that `word` is most likely a slip of. */
+export function nearest(word: string, known: readonly string[]): string {
+  const distances = known.map((candidate) => editDistance(word, candidate));
+  return known[distances.indexOf(Math.min(...distances))];
+}
+
+/** Levenshtein's distance: letters added, left out or changed. */
+export function editDistance(word: string, other: string): number {
+  const a = word.slice(0, LONGEST);
+  let row = Array.from({ length: other.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= other.length; j++) {
+      const change = row[j - 1] + (a[i - 1] === other[j - 1] ? 0 : 1);
+      next.push(Math.min(change, row[j] + 1, next[j - 1] + 1));
+    }
+    row = next;
+  }
+  return row[other.length];
+}
+
 /** One of a few strings. */
 export function checkChoice<T extends string>(name: string, value: unknown, choices: readonly T[]): T {
   if (typeof value !== "string") wrongType(name, `one of ${choices.map(describe).join(", ")}`, value);

@@ -1,6 +1,6 @@
 import { checkEncoder, resultTensor } from "./arguments.ts";
 import { maskBackend } from "./backends/cpu.ts";
-import { checkInteger, checkObject, wrongValue } from "./check.ts";
+import { checkInteger, checkOptions, wrongValue } from "./check.ts";
 import { checkIndices } from "./indices.ts";
 import { checkTensor, elementBytes, isGPUTensor } from "./tensor.ts";
 import type { MaskGeometry, MaskOperations, Tensor } from "./types.ts";
@@ -83,7 +83,7 @@ export function maskGather<T extends Tensor>(
   options: MaskOptions<T> = {},
 ): T {
   const { mask: m, g } = checkMask("mask", mask);
-  checkObject("options", options);
+  checkOptions(options, ["out", "encoder"]);
   const encoder = checkEncoder(options.encoder, m);
   const batch = g.maskBatch === 1 ? undefined : g.maskBatch;
   const indices = checkIndices("sortedIndices", sortedIndices, m, batch, g.seq, [3, 2]);
@@ -109,7 +109,7 @@ export function maskSlice<T extends Tensor>(
   options: MaskOptions<T> = {},
 ): T {
   const { mask: m, g } = checkMask("mask", mask);
-  checkObject("options", options);
+  checkOptions(options, ["out", "encoder"]);
   const encoder = checkEncoder(options.encoder, m);
   const retained = checkInteger("reservedLength", reservedLength, 1, g.seq);
   return sliceChecked("mask", m, retained, g, options.out, encoder) as T;

@@ -1,6 +1,6 @@
 import { checkEncoder } from "./arguments.ts";
 import { checkSliceable, samplingBackend } from "./backends/cpu.ts";
-import { checkBoolean, checkChoice, checkInteger, checkObject, checkSeed, wrongValue } from "./check.ts";
+import { checkBoolean, checkChoice, checkInteger, checkOptions, checkSeed, wrongValue } from "./check.ts";
 import { checkMask, gatherChecked, sliceChecked } from "./masks.ts";
 import { bytesOf, checkCPUTensor, checkDType, checkSameShape, isGPUTensor, zeros } from "./tensor.ts";
 import type { CPUTensor, SampleRequest, Tensor } from "./types.ts";
@@ -66,9 +66,15 @@ export interface SampledTokens<N extends Tensor | null = Tensor | null> {
 /** The mask that comes back for options of type `O`. */
 type NewMask<O> = O extends { attnMask: infer M extends Tensor } ? M : Tensor | null;
 
+const NAMES = [
+  ...["reservedLength", "seqLength", "batchSize", "layers", "seed", "step", "batchOffset", "layerOffset"],
+  ...["keepPrefix", "raiseToKept", "keepMask", "paddingMask", "attnMask", "encoder"],
+];
+const GPT_NAMES = [...NAMES, "maskMode"];
+
 /** A checked request, and the checked mask if there is one. */
-function checkSampling(options: SampleOptions) {
-  checkObject("options", options);
+function checkSampling(options: SampleOptions, names: readonly string[]) {
+  checkOptions(options, names);
   const { layers = 1, step = 0, batchOffset = 0, layerOffset = 0, keepPrefix = 0 } = options;
   const { raiseToKept = false } = options;
   const seqLength = checkInteger("seqLength", options.seqLength, 1, MAX_SEQ_LENGTH);
@@ -199,7 +205,7 @@ function draw(request: SampleRequest): CPUTensor<Int32Array> {
  */
 export function gptSampleTokens<O extends GPTSampleOptions>(options: O): SampledTokens<NewMask<O>>;
 export function gptSampleTokens(options: GPTSampleOptions): SampledTokens {
-  const { request, attn, encoder } = checkSampling(options);
+  const { request, attn, encoder } = checkSampling(options, GPT_NAMES);
   const { maskMode = "slice" } = options;
   const mode = checkChoice<MaskMode>("maskMode", maskMode, ["slice", "gather", "slice-unchecked"]);
   const retained = request.reservedLength;
@@ -232,7 +238,7 @@ export function gptSampleTokens(options: GPTSampleOptions): SampledTokens {
  */
 export function bertSampleTokens<O extends SampleOptions>(options: O): SampledTokens<NewMask<O>>;
 export function bertSampleTokens(options: SampleOptions): SampledTokens {
-  const { request, attn, encoder } = checkSampling(options);
+  const { request, attn, encoder } = checkSampling(options, NAMES);
   const sampledIndices = draw(request);
   const newMask = attn
     ? gatherChecked("attnMask", attn.mask, sampledIndices, attn.g, undefined, encoder)

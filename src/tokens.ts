@@ -1,6 +1,6 @@
 import { checkAlongside, checkDisjoint, checkEncoder, checkResultShape, resultTensor } from "./arguments.ts";
 import { tokenBackend } from "./backends/cpu.ts";
-import { checkBoolean, checkInteger, checkObject, wrongType, wrongValue } from "./check.ts";
+import { checkBoolean, checkInteger, checkObject, checkOptions, wrongType, wrongValue } from "./check.ts";
 import { checkIndices } from "./indices.ts";
 import {
   checkDType,
@@ -74,8 +74,8 @@ interface Layout {
   readonly encoder: GPUCommandEncoder | undefined;
 }
 
-function checkLayout(options: TokenOptions, states: Tensor): Layout {
-  checkObject("options", options);
+function checkLayout(options: TokenOptions, names: readonly string[], states: Tensor): Layout {
+  checkOptions(options, ["batchFirst", "encoder", "out", ...names]);
   const { batchFirst = true, encoder } = options;
   return {
     batchFirst: checkBoolean("batchFirst", batchFirst),
@@ -101,9 +101,15 @@ function withTokens(like: Tensor, tokens: number, batchFirst: boolean): number[]
 }
 
 /** States `[B,S,C]` and their indices, checked, with the geometry they give. */
-function checkStates(name: string, states: unknown, sortedIndices: unknown, options: TokenOptions) {
+function checkStates(
+  name: string,
+  states: unknown,
+  sortedIndices: unknown,
+  options: TokenOptions,
+  ...names: string[]
+) {
   const x = checkTensor(name, states);
-  const { batchFirst, encoder } = checkLayout(options, x);
+  const { batchFirst, encoder } = checkLayout(options, names, x);
   const { batch, tokens: seq, rowBytes } = dimensions(name, x, batchFirst);
   const indices = checkIndices("sortedIndices", sortedIndices, x, batch, seq, [2]);
   const g: RowGeometry = { batch, seq, retained: indices.shape[1], rowBytes, batchFirst };
@@ -128,7 +134,7 @@ function gatherBackward<T extends Tensor>(
   options: GatherBackwardOptions<T>,
 ): T {
   const grad = checkTensor("retainedGrad", retainedGrad);
-  const { batchFirst, encoder } = checkLayout(options, grad);
+  const { batchFirst, encoder } = checkLayout(options, ["seqLength", "accumulateInto"], grad);
   const { batch, tokens: retained, rowBytes } = dimensions("retainedGrad", grad, batchFirst);
   const seq = checkInteger("seqLength", options.seqLength, retained, 0x7fffffff);
   const indices = checkIndices("sortedIndices", sortedIndices, grad, batch, seq, [2]);
@@ -157,7 +163,13 @@ function scatterForward<T extends Tensor>(
   sortedIndices: Tensor,
   options: ScatterForwardOptions<T> = {},
 ): T {
-  const { x, indices, g, encoder } = checkStates("allActivations", allActivations, sortedIndices, options);
+  const { x, indices, g, encoder } = checkStates(
+    "allActivations",
+    allActivations,
+    sortedIndices,
+    options,
+    "inPlace",
+  );
   const part = checkAlongside("layerActivations", layerActivations, x);
   checkSameShape("layerActivations", part, withTokens(x, g.retained, g.batchFirst));
   const { inPlace = false } = options;
@@ -187,7 +199,7 @@ function scatterBackward<T extends Tensor>(
   sortedIndices: Tensor,
   options: ScatterBackwardOptions<T> = {},
 ): ScatterGradients<T> {
-  const { x: grad, indices, g, encoder } = checkStates("outGrad", outGrad, sortedIndices, options);
+  const { x: grad, indices, g, encoder } = checkStates("outGrad", outGrad, sortedIndices, options, "inPlace");
   const { inPlace = false } = options;
   checkBoolean("inPlace", inPlace);
   const { out = {} } = options;

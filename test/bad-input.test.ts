@@ -671,3 +671,35 @@ test("more indices than an array holds are refused before anything is drawn", ()
   };
   expectRefusal(() => gptSampleTokens(options), RangeError, "layers", options);
 });
+
+describe("an option that is not known is a TypeError of its name, with the nearest known one", () => {
+  const call = gpt;
+  test.each(OPTIONS)("%s", (name, call) => {
+    const options: object =
+      name === "gptSampleTokens" ? gpt.args() : name === "bertSampleTokens" ? bert.args() : {};
+    for (const [wrong, value] of [
+      ["encodr", undefined],
+      ["constructor", 1],
+      ["a".repeat(1e6), 1],
+    ] as const) {
+      const given = { ...options, [wrong]: value };
+      expectRefusal(() => call(given), TypeError, wrong.slice(0, 40), undefined);
+    }
+    expect(() => call({ ...options, encodr: 1 })).toThrow(
+      '"encodr" expected a known option (did you mean "encoder"?), got 1',
+    );
+  });
+
+  test("the sampling functions: each option misspelt, and maskMode with bertSampleTokens", () => {
+    for (const [wrong, right] of [
+      ["reservedLen", "reservedLength"],
+      ["keepmask", "keepMask"],
+      ["pading_mask", "paddingMask"],
+      ["layer", "layers"],
+    ]) {
+      const given = { ...call.args(), [wrong]: 1 };
+      expect(() => call.call(given)).toThrow(`"${wrong}" expected a known option (did you mean "${right}"?)`);
+    }
+    expect(() => bert.call({ ...bert.args(), maskMode: "gather" } as never)).toThrow(/^"maskMode" expected/);
+  });
+});

@@ -1,5 +1,13 @@
-import { checkBoolean, checkInteger, checkObject, checkSeed, wrongType, wrongValue } from "../check.ts";
-import { checkSection, editDistance } from "./known-keys.ts";
+import {
+  checkBoolean,
+  checkInteger,
+  checkObject,
+  checkSeed,
+  editDistance,
+  wrongType,
+  wrongValue,
+} from "../check.ts";
+import { checkSection } from "./known-keys.ts";
 import { type CheckedRandomLTDConfig, checkRandomLTDConfig, MAX_LENGTH } from "./random-ltd-config.ts";
 
 /** `random_ltd` where any level above it, or itself, is switched off. */
