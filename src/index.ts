@@ -14,6 +14,7 @@ export {
 } from "./backends/webgpu/tensors.ts";
 export { setCoreModule } from "./core/core.ts";
 export { type MaskOptions, maskGather, maskSlice } from "./masks.ts";
+export { retainedMask, tokensOfGroups } from "./positions.ts";
 export { addRandomLTDStateDict, removeRandomLTDStateDict, type StateDict } from "./routing/checkpoints.ts";
 export { type ConvertOptions, convertToRandomLTD, type Route } from "./routing/convert.ts";
 export {

@@ -150,9 +150,9 @@ export function mostForced(
   const first = Math.min(prefix, seq);
   let most = first;
   for (let b = 0; keepMask !== undefined && b < batch; b++) {
-    let retained = first;
-    for (let i = b * seq + first; i < (b + 1) * seq; i++) retained += keepMask[i];
-    most = Math.max(most, retained);
+    let forced = first;
+    for (let i = b * seq + first; i < (b + 1) * seq; i++) forced += keepMask[i];
+    most = Math.max(most, forced);
   }
   return most;
 }

@@ -17,7 +17,7 @@ const ROOMS: readonly (readonly [string, RegExp])[] = [
   ["checks of tensors", /^(arguments|indices)\.ts$/],
   ["backends", /^backends\/\w+\//],
   ["the choice of a backend", /^backends\/(cpu|cpu-backend|cpu-sampling-only)\.ts$/],
-  ["operations", /^(sampling|tokens|masks|sort)\.ts$/],
+  ["operations", /^(sampling|tokens|masks|sort|positions)\.ts$/],
   ["routing", /^routing\//],
   ["adapters", /^adapters\//],
   ["the entry", /^index\.ts$/],

@@ -7,9 +7,11 @@ import {
   layerOf,
   maskGather,
   maskSlice,
+  retainedMask,
   ScatterTokens,
   tensor,
   tokenSort,
+  tokensOfGroups,
 } from "../../src/index.ts";
 import type { Kind } from "./wrong-values.ts";
 
@@ -57,6 +59,7 @@ const sampling = {
     batchOffset: 3,
     layerOffset: 5,
     keepPrefix: 1,
+    raiseToKept: false,
     keepMask: tensor(Uint8Array.of(0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1), [2, 8]),
     paddingMask: ones([2, 8]),
     attnMask: zeros([2, 1, 8, 8]),
@@ -72,6 +75,7 @@ const sampling = {
     batchOffset: OPTIONAL.integer,
     layerOffset: OPTIONAL.integer,
     keepPrefix: OPTIONAL.integer,
+    raiseToKept: OPTIONAL.boolean,
     keepMask: OPTIONAL.tensor,
     paddingMask: OPTIONAL.tensor,
     attnMask: OPTIONAL.tensor,
@@ -247,6 +251,23 @@ export const sort: Call = {
   call: ({ indices, seqLength }) => tokenSort(indices, seqLength),
 };
 
+export const tokensOf: Call = {
+  name: "tokensOfGroups",
+  args: () => ({
+    sampledGroups: tensor(Int32Array.of(0, 2, 1, 2), [2, 2]),
+    groups: tensor(Int32Array.of(0, 1, 2, 2, 1, 0), [6]),
+  }),
+  kinds: { sampledGroups: ["tensor"], groups: ["tensor"] },
+  call: ({ sampledGroups, groups }) => tokensOfGroups(sampledGroups, groups),
+};
+
+export const retained: Call = {
+  name: "retainedMask",
+  args: () => ({ sortedIndices: tensor(Int32Array.of(0, 2, 1, 4), [2, 2]), seqLength: 5 }),
+  kinds: { sortedIndices: ["tensor"], seqLength: ["integer"] },
+  call: ({ sortedIndices, seqLength }) => retainedMask(sortedIndices, seqLength),
+};
+
 export const make: Call = {
   name: "tensor",
   args: () => ({ data: new Uint16Array(6), shape: [2, 3], dtype: "bfloat16" }),
@@ -274,6 +295,8 @@ export const CALLS: readonly Call[] = [
   gatherMask,
   sliceMask,
   sort,
+  tokensOf,
+  retained,
   make,
   layer,
 ];
