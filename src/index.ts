@@ -22,7 +22,14 @@ export {
   type DisabledRandomLTD,
   parseDataEfficiencyConfig,
 } from "./routing/data-efficiency-config.ts";
-export type { AlongSequence, FrameworkOps, TokensAt, TokensAtOptions } from "./routing/framework-ops.ts";
+export type {
+  AlongSequence,
+  AxesLayout,
+  FrameworkOps,
+  RowLayout,
+  TokensAt,
+  TokensAtOptions,
+} from "./routing/framework-ops.ts";
 export { type DropRatio, RandomLayerTokenDrop, type RandomLayerTokenDropOptions } from "./routing/layer.ts";
 export type {
   BackwardOptions,

@@ -25,4 +25,4 @@ export function maskBackend(name: string, t: CPUTensor): never {
   wrongType(name, "a GPU tensor with random-ltd/webgpu", t, "a CPU tensor");
 }
 
-export { maskBackend as checkSliceable, maskBackend as tokenBackend };
+export { maskBackend as checkSliceable, maskBackend as isSliceable, maskBackend as tokenBackend };

@@ -45,8 +45,7 @@ export function maskBackend(_name: string, _mask: CPUTensor): CPUMaskOperations 
  * depends only on the sign of j - i, or nothing is dropped. Here, as an entry that refuses every CPU mask needs none of it.
  */
 export function checkSliceable(name: string, mask: CPUTensor, g: MaskGeometry): void {
-  if (g.retained === g.seq) return;
-  const place = maskBackend(name, mask).firstNotBySign(mask, g);
+  const place = notBySign(name, mask, g);
   if (place < 0) return;
   const [j, i] = [place % g.seq, Math.floor(place / g.seq) % g.query];
   const bh = Math.floor(place / (g.seq * g.query));
@@ -57,6 +56,16 @@ export function checkSliceable(name: string, mask: CPUTensor, g: MaskGeometry): 
     mask,
     `another entry at [${Math.floor(bh / g.heads)},${bh % g.heads},${i},${j}]`,
   );
+}
+
+/** The first entry for which the corner is wrong, or -1. */
+function notBySign(name: string, mask: CPUTensor, g: MaskGeometry): number {
+  return g.retained === g.seq ? -1 : maskBackend(name, mask).firstNotBySign(mask, g);
+}
+
+/** Whether {@link checkSliceable} would throw nothing. */
+export function isSliceable(name: string, mask: CPUTensor, g: MaskGeometry): boolean {
+  return notBySign(name, mask, g) < 0;
 }
 
 /** Rows of tokens, where this runtime does them; the argument's name as for masks. */

@@ -7,11 +7,35 @@
  */
 import type { CPUTensor } from "../types.ts";
 
+/** A layout by its dimensions, counted from 0: `[3,B,S]`, `[1,1,S,D]`, `[S,1,1,D]` and whatever else there is. */
+export interface AxesLayout {
+  /** The dimension that runs along the sequence. */
+  readonly seqAxis: number;
+  /** The dimension of the batch, of length B, or of 1, which serves every row; null puts a batch in front. */
+  readonly batchAxis: number | null;
+  /**
+   * The position that the first row stands for. A table that leaves out the prefix tokens has a row for each position
+   * from here on, and so has what the layer gets; `keepPrefix` must be at least this. Default 0.
+   */
+  readonly firstPosition?: number;
+}
+
 /**
- * How a tensor runs along the sequence: `[B,S,...]`, `[S,B,...]` (B may be 1, which serves every row), or `[S,...]`
- * without a batch. DeepSpeed's words for the first two.
+ * How rows of a tensor run along the sequence: `[B,S,...]`, `[S,B,...]` (B may be 1, which serves every row), or
+ * `[S,...]` without a batch; DeepSpeed's words for the first two. Or any dimensions.
  */
-export type AlongSequence = "batch_seq_dim" | "seq_batch_dim" | "seq_dim";
+export type RowLayout = "batch_seq_dim" | "seq_batch_dim" | "seq_dim" | AxesLayout;
+
+/**
+ * How an argument runs along the sequence. As rows, or as
+ *
+ * - `"mask"`: a further mask `[B,H,S,S]` or `[B,H,1,S]`, gathered both ways;
+ * - `"mask_rows"`: `[B,H,S,S']`, as for cross-attention, the rows alone;
+ * - `"boundaries"`: of packed sequences, int32 `[n+1]` or `[B,n+1]` ascending from 0 to S, become `[B,n+1]`: the number
+ *   of retained positions below each;
+ * - `"unchanged"`: handed on as it is.
+ */
+export type AlongSequence = RowLayout | "mask" | "mask_rows" | "boundaries" | "unchanged";
 
 /** Where, and how, the operations of one call run. */
 export interface TokensAtOptions {
@@ -41,6 +65,8 @@ export interface FrameworkOps<T> {
   shapeOf(tensor: T): readonly number[];
   /** Another reference to `tensor`, where use consumes one; missing where it doesn't. */
   retain?(tensor: T): T;
+  /** Lets go of a reference that won't be used, where use consumes them; missing where it doesn't. */
+  dispose?(tensor: T): void;
   /**
    * The operations at the retained positions of one call, so that what is made of the indices is made once.
    *
@@ -59,10 +85,24 @@ export interface TokensAt<T> {
    * can. Takes both over. It is the wrapper's forward and its backward: see the contract's exact cheaper way.
    */
   scatter(states: T, part: T, inPlace: boolean): T;
-  /** The retained rows of what runs along the sequence; a shared table comes back with a batch. Takes `value` over. */
-  gatherAlong(value: T, layout: AlongSequence): T;
+  /**
+   * The retained rows of what runs along the sequence, an argument called `name`; a shared table comes back with a
+   * batch. Takes `value` over.
+   */
+  gatherAlong(value: T, layout: RowLayout, name: string): T;
+  /**
+   * The number of retained positions below each boundary, `[B,n+1]` of int32 `[n+1]` or `[1 or B,n+1]`. Throws what names
+   * the argument `name` where the boundaries don't ascend from 0 to S and the framework can tell without waiting.
+   * Takes `value` over. Missing where a framework has no such layout.
+   */
+  gatherBoundaries?(value: T, name: string): T;
   /** `[B,H,K,K]` of a mask `[B,H,S,S]` (batch 1 serves every row; query size 1 stays 1). Takes `mask` over. */
-  gatherMask(mask: T): T;
+  gatherMask(mask: T, name: string): T;
+  /**
+   * Whether the top-left `[B,H,K,K]` of a mask is known to be what gathering gives, whatever is retained: false where
+   * the framework can't tell without waiting. Borrows `mask`. Missing where it never can.
+   */
+  isCornerRight?(mask: T, name: string): boolean;
   /**
    * The top-left `[B,H,K,K]` of a mask. With `check`, throws a RangeError that names the mask `name` where that is wrong
    * and the framework can tell without waiting. Takes `mask` over.

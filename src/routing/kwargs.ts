@@ -1,49 +1,62 @@
 /** What runs along the sequence beside the hidden states: held to them, then gathered with them. */
-import { checkChoice, describe, wrongType, wrongValue } from "../check.ts";
+import { checkChoice, wrongType, wrongValue } from "../check.ts";
 import type { MaskMode } from "../sampling.ts";
+import { checkFits, fitsMask, type Layout, layoutOf, maskWanted, type Sizes } from "./along/layouts.ts";
+import { eachLeaf, mapTensors } from "./along/nested.ts";
+import { checkUnnamed } from "./along/unnamed.ts";
 import type { AlongSequence, FrameworkOps, TokensAt } from "./framework-ops.ts";
 import type { Kwargs } from "./layer-types.ts";
+import { tensorOps } from "./tensor-ops.ts";
 
 /** Which keyword arguments run along the sequence, and how. */
 export interface KwargsPlan {
   readonly maskName: string | null;
-  readonly maskMode: MaskMode;
-  readonly along: ReadonlyMap<string, AlongSequence>;
+  readonly maskMode: MaskMode | "auto";
+  readonly along: ReadonlyMap<string, Layout>;
+  /** The names of all arguments that any option names. */
+  readonly named: ReadonlySet<string>;
+  /** Hidden states are `[B,S,C]` where true, else `[S,B,C]`. */
+  readonly batchFirst: boolean;
 }
 
-/** The sizes that keyword arguments are held to. */
-export interface Sizes {
-  readonly batch: number;
-  readonly seq: number;
-  readonly retained: number;
+/** How the attention mask is cut: an encoder's is always gathered. */
+export function checkMaskMode(modelType: "decoder" | "encoder", value: unknown = "auto"): MaskMode | "auto" {
+  if (modelType !== "encoder") {
+    return checkChoice<MaskMode | "auto">("maskMode", value, ["auto", "slice", "gather", "slice-unchecked"]);
+  }
+  return value === "auto" ? "gather" : checkChoice<MaskMode>("maskMode", value, ["gather"]);
 }
-
-const LAYOUTS = ["batch_seq_dim", "seq_batch_dim", "seq_dim"] as const;
 
 /** The names of `alongSequence`, with the hidden states' own layout where none is given. */
 export function checkAlong(
   value: unknown,
-  layout: AlongSequence,
+  own: AlongSequence,
   maskName: string | null,
-): Map<string, AlongSequence> {
+  keepPrefix: number,
+): Map<string, Layout> {
   const isNames = Array.isArray(value);
   if (!isNames && (typeof value !== "object" || value === null)) {
     wrongType("alongSequence", "an array of names, or an object of names and layouts", value);
   }
-  const entries = isNames ? value.map((name) => [name, layout] as const) : Object.entries(value as object);
-  const along = new Map<string, AlongSequence>();
+  const entries = isNames ? value.map((name) => [name, own] as const) : Object.entries(value as object);
+  const along = new Map<string, Layout>();
   for (const [name, how] of entries) {
     if (typeof name !== "string") wrongType("alongSequence", "names that are strings", name);
     if (along.has(name)) wrongValue("alongSequence", "each name once", name);
     if (name === maskName) wrongValue("alongSequence", "names other than model_mask_name", name);
-    along.set(name, checkChoice<AlongSequence>("alongSequence", how, LAYOUTS));
+    const layout = layoutOf(how);
+    if (layout.firstPosition > keepPrefix) {
+      const expected = `at least ${layout.firstPosition}, the firstPosition of ${name} in alongSequence`;
+      wrongValue("keepPrefix", expected, keepPrefix);
+    }
+    along.set(name, layout);
   }
   return along;
 }
 
-/** Throws unless each named argument is there, and fits; null says that there is none. */
+/** Throws unless each named argument is there, and fits, and no other needs a name; null says that there is none. */
 export function checkKwargs<T>(kwargs: Kwargs, plan: KwargsPlan, ops: FrameworkOps<T>, sizes: Sizes): void {
-  const { maskName } = plan;
+  const { maskName, along, named, batchFirst } = plan;
   if (maskName !== null) {
     const mask = kwargs[maskName];
     if (mask !== null) {
@@ -51,53 +64,56 @@ export function checkKwargs<T>(kwargs: Kwargs, plan: KwargsPlan, ops: FrameworkO
       checkMaskShape(maskName, ops.shapeOf(mask), sizes);
     }
   }
-  for (const [name, layout] of plan.along) {
-    const value = kwargs[name];
-    if (value === null) continue;
-    for (const one of Array.isArray(value) ? value : [value]) {
-      if (!ops.isTensor(one)) wrongType(name, "a tensor that runs along the sequence, or null", one);
-      checkAlongShape(name, ops.shapeOf(one), layout, sizes);
+  for (const [name, layout] of along) {
+    if (layout.is === "unchanged") continue;
+    if (layout.firstPosition >= sizes.retained) {
+      const expected = `more retained tokens than the ${layout.firstPosition} before its firstPosition`;
+      wrongValue(name, expected, sizes.retained);
     }
+    eachLeaf(kwargs[name], name, ops.isTensor, (leaf, path) => {
+      if (leaf === null) return;
+      if (ops.isTensor(leaf)) return checkFits(name, path, ops.shapeOf(leaf), layout, sizes);
+      const expected = "a tensor that runs along the sequence, or null";
+      if (path === name) wrongType(name, expected, leaf);
+      wrongType(name, `${expected}, at ${path}`, leaf);
+    });
   }
+  // The library's own CPU tensors may stand beside those of every framework.
+  const shapeOf = (value: unknown) =>
+    ops.isTensor(value) ? ops.shapeOf(value) : tensorOps.isTensor(value) ? value.shape : undefined;
+  checkUnnamed(kwargs, named, shapeOf, { ...sizes, batchFirst });
 }
 
-function checkMaskShape(name: string, shape: readonly number[], { batch, seq }: Sizes): void {
-  const [b, , query, keys] = shape;
-  const fits =
-    shape.length === 4 && (b === 1 || b === batch) && (query === 1 || query === seq) && keys === seq;
-  if (fits) return;
-  wrongValue(name, `shape [B,H,S,S] or [B,H,1,S] with B 1 or ${batch} and S ${seq}`, shape, `[${shape}]`);
-}
-
-function checkAlongShape(name: string, shape: readonly number[], layout: AlongSequence, sizes: Sizes): void {
-  const { batch, seq } = sizes;
-  const fits = (b: number, s: number) => shape.length >= 2 && (b === 1 || b === batch) && s === seq;
-  if (layout === "batch_seq_dim" && fits(shape[0], shape[1])) return;
-  if (layout === "seq_batch_dim" && fits(shape[1], shape[0])) return;
-  if (layout === "seq_dim" && shape[0] === seq) return;
-  const wanted = {
-    batch_seq_dim: `[B,S,...] with B 1 or ${batch} and S ${seq}`,
-    seq_batch_dim: `[S,B,...] with B 1 or ${batch} and S ${seq}`,
-    seq_dim: `[S,...] with S ${seq}`,
-  };
-  const others = LAYOUTS.filter((other) => other !== layout).map(describe);
-  const hint = `(alongSequence says ${describe(layout)}; it may say ${others.join(" or ")})`;
-  wrongValue(name, `shape ${wanted[layout]} ${hint}`, shape, `[${shape}]`);
+function checkMaskShape(name: string, shape: readonly number[], sizes: Sizes): void {
+  if (fitsMask(shape, sizes)) return;
+  const wayOut =
+    shape.length === 2
+      ? ": a mask [B,S] goes as [B,1,1,S], by alongSequence, or as the option paddingMask of forward"
+      : "";
+  wrongValue(name, `shape ${maskWanted(sizes)}`, shape, `[${shape}]${wayOut}`);
 }
 
 /** The arguments for the layer that works on the retained tokens: checked, the named ones gathered. */
-export function gatherKwargs<T>(kwargs: Kwargs, plan: KwargsPlan, at: TokensAt<T>): Kwargs {
-  const { maskName, maskMode } = plan;
+export function gatherKwargs<T>(
+  kwargs: Kwargs,
+  plan: KwargsPlan,
+  ops: FrameworkOps<T>,
+  at: TokensAt<T>,
+): Record<string, unknown> {
+  const { maskName, along } = plan;
   const gathered: Record<string, unknown> = { ...kwargs };
   if (maskName !== null && kwargs[maskName] !== null) {
-    const mask = kwargs[maskName] as T;
-    gathered[maskName] =
-      maskMode === "gather" ? at.gatherMask(mask) : at.sliceMask(mask, maskName, maskMode === "slice");
+    gathered[maskName] = cutMask(kwargs[maskName] as T, maskName, plan.maskMode, at);
   }
-  for (const [name, layout] of plan.along) {
-    const value = kwargs[name] as T | T[] | null;
-    if (Array.isArray(value)) gathered[name] = value.map((one) => at.gatherAlong(one, layout));
-    else if (value !== null) gathered[name] = at.gatherAlong(value, layout);
+  for (const [name, layout] of along) {
+    if (layout.is === "unchanged") continue;
+    gathered[name] = mapTensors(kwargs[name], ops.isTensor, (t) => layout.gather(t, name, at));
   }
   return gathered;
+}
+
+/** The attention mask among the retained tokens. */
+function cutMask<T>(mask: T, name: string, mode: MaskMode | "auto", at: TokensAt<T>): T {
+  const gather = mode === "auto" ? at.isCornerRight?.(mask, name) !== true : mode === "gather";
+  return gather ? at.gatherMask(mask, name) : at.sliceMask(mask, name, mode === "slice");
 }

@@ -1,10 +1,10 @@
 import { checkEncoder } from "../arguments.ts";
-import { checkBoolean, checkChoice, checkInteger, checkObject, wrongType, wrongValue } from "../check.ts";
+import { checkBoolean, checkInteger, checkObject, wrongType, wrongValue } from "../check.ts";
 import { bertSampleTokens, checkTokenMask, type MaskMode, mostForced } from "../sampling.ts";
 import { layerOf } from "../tensor.ts";
 import type { CPUTensor, Tensor } from "../types.ts";
 import type { AlongSequence, FrameworkOps } from "./framework-ops.ts";
-import { checkAlong, checkKwargs, gatherKwargs, type KwargsPlan } from "./kwargs.ts";
+import { checkAlong, checkKwargs, checkMaskMode, gatherKwargs, type KwargsPlan } from "./kwargs.ts";
 import type {
   BackwardOptions,
   ForwardOptions,
@@ -21,13 +21,16 @@ export interface RandomLayerTokenDropOptions<T> {
   /** The token operations of the tensors at hand. Default: those of this library's own CPU and GPU tensors. */
   ops?: FrameworkOps<T>;
   /**
-   * How the mask named by `model_mask_name` is cut: for decoders "slice" (the default), "gather" or
-   * "slice-unchecked", as in `gptSampleTokens`; for encoders always "gather".
+   * How the mask named by `model_mask_name` is cut. "auto", the default: its top-left corner where that is known to be
+   * right, gathered everywhere else. For decoders also "slice", "gather" or "slice-unchecked", as in `gptSampleTokens`;
+   * an encoder's is always gathered.
    */
-  maskMode?: MaskMode;
+  maskMode?: MaskMode | "auto";
   /**
-   * The keyword arguments that run along the sequence (position ids, RoPE tables) and are gathered with the tokens:
-   * names, laid out as the hidden states are, or names with their layouts. An argument may be an array of tensors.
+   * The keyword arguments that run along the sequence (position ids, RoPE tables, further masks) and are gathered with
+   * the tokens: names, laid out as the hidden states are, or names with their layouts. An argument may be a tensor, or an
+   * array or a plain object of tensors, nested. A tensor that looks laid out along the sequence and that nothing names is
+   * refused while tokens are dropped; "unchanged" hands it on as it is.
    */
   alongSequence?: readonly string[] | Readonly<Record<string, AlongSequence>>;
   /** Positions below this are always retained. Default 0. */
@@ -112,18 +115,20 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     this.layerOrdinal = checkInteger("layerOrdinal", layerOrdinal, 0, 2 ** 32 - 1);
     checkObject("options", options);
     const { model_mask_name, model_type, hidden_state_order } = scheduler.config;
-    const modes: MaskMode[] = model_type === "encoder" ? ["gather"] : ["slice", "gather", "slice-unchecked"];
     const { ops = tensorOps as unknown as FrameworkOps<T>, alongSequence = [], keepPrefix = 0 } = options;
-    const { maskMode = modes[0], raiseToKept = false, dropRatio } = options;
+    const { raiseToKept = false, dropRatio } = options;
     checkObject("ops", ops);
     this.#ops = ops;
+    this.#keepPrefix = checkInteger("keepPrefix", keepPrefix, 0, 2 ** 31 - 1);
+    this.#batchFirst = hidden_state_order === "batch_seq_dim";
+    const along = checkAlong(alongSequence, hidden_state_order, model_mask_name, keepPrefix);
     this.#plan = {
       maskName: model_mask_name,
-      maskMode: checkChoice("maskMode", maskMode, modes),
-      along: checkAlong(alongSequence, hidden_state_order, model_mask_name),
+      maskMode: checkMaskMode(model_type, options.maskMode),
+      along,
+      named: new Set([...along.keys(), ...(model_mask_name === null ? [] : [model_mask_name])]),
+      batchFirst: this.#batchFirst,
     };
-    this.#batchFirst = hidden_state_order === "batch_seq_dim";
-    this.#keepPrefix = checkInteger("keepPrefix", keepPrefix, 0, 2 ** 31 - 1);
     this.#raiseToKept = checkBoolean("raiseToKept", raiseToKept);
     if (dropRatio !== undefined && typeof dropRatio !== "function") checkRatio("dropRatio", dropRatio);
     this.#dropRatio = dropRatio;
@@ -270,7 +275,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     }
     const at = ops.at(indices, { seqLength: seq, batchFirst: this.#batchFirst, encoder });
     try {
-      const gathered = gatherKwargs(kwargs, this.#plan, at);
+      const gathered = gatherKwargs(kwargs, this.#plan, ops, at);
       const part = at.gather(hiddenStates);
       const expected = this.#formOf(part);
       const output = this.randomLTDLayer.forward(part, gathered, options);

@@ -1,5 +1,6 @@
 import { checkInteger, checkObject, wrongType } from "../check.ts";
 import type { CPUTensor, Tensor } from "../types.ts";
+import { mapTensors } from "./along/nested.ts";
 import type { FrameworkOps } from "./framework-ops.ts";
 import { checkLayer, RandomLayerTokenDrop } from "./layer.ts";
 import type {
@@ -113,10 +114,7 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
   #retained(kwargs: Kwargs): Kwargs {
     const ops = this.#ops;
     if (!ops.retain) return kwargs;
-    const again = (value: unknown): unknown => {
-      if (Array.isArray(value)) return value.map(again);
-      return ops.isTensor(value) ? ops.retain!(value) : value;
-    };
+    const again = (value: unknown) => mapTensors(value, ops.isTensor, (tensor) => ops.retain!(tensor));
     return Object.fromEntries(Object.entries(kwargs).map(([name, value]) => [name, again(value)]));
   }
 

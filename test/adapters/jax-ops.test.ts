@@ -2,10 +2,10 @@ import { defaultDevice, grad, init, jit, numpy as np, tree } from "@jax-js/jax";
 import { beforeAll, describe, expect, test } from "vitest";
 import { gatherTokens, jaxOps, scatterTokens, tokenRoute, tokenRoutes } from "../../src/adapters/jax.ts";
 import {
-  type AlongSequence,
   bertSampleTokens,
   type CPUTensor,
   layerOf,
+  type RowLayout,
   type TensorData,
   tensor,
   tensorOps,
@@ -96,11 +96,13 @@ describe.each(["cpu", "wasm"] as const)("jaxOps on the %s backend", (device) => 
       ["seq_batch_dim", [S, 1, 2]],
       ["seq_dim", [S, 2]],
       ["seq_dim", [S]],
-    ] as [AlongSequence, number[]][])("gathers what runs along the sequence: %s [%s]", (layout, shape) => {
+    ] as [RowLayout, number[]][])("gathers what runs along the sequence: %s [%s]", (layout, shape) => {
       for (const batchFirst of [true, false]) {
         const { at, theirs, end } = both(batchFirst);
         const value = make(shape);
-        expect(fromArray(at.gatherAlong(toArray(value), layout))).toEqual(theirs.gatherAlong(value, layout));
+        expect(fromArray(at.gatherAlong(toArray(value), layout, "table"))).toEqual(
+          theirs.gatherAlong(value, layout, "table"),
+        );
         end();
       }
     });
@@ -113,7 +115,7 @@ describe.each(["cpu", "wasm"] as const)("jaxOps on the %s backend", (device) => 
     ])("cuts masks of [%s]", (shape) => {
       const { at, theirs, end } = both(true);
       const mask = make(shape);
-      expect(fromArray(at.gatherMask(toArray(mask)))).toEqual(theirs.gatherMask(mask));
+      expect(fromArray(at.gatherMask(toArray(mask), "mask"))).toEqual(theirs.gatherMask(mask, "mask"));
       expect(fromArray(at.sliceMask(toArray(mask), "mask", false))).toEqual(
         theirs.sliceMask(mask, "mask", false),
       );
@@ -126,10 +128,10 @@ describe.each(["cpu", "wasm"] as const)("jaxOps on the %s backend", (device) => 
     const all = jit((m: np.Array, t: np.Array, o: np.Array, i: np.Array) => {
       const at = jaxOps.at(i, options(true));
       const out = [
-        at.gatherMask(m.ref),
+        at.gatherMask(m.ref, "mask"),
         at.sliceMask(m, "mask", true), // nobody can look into it now
-        at.gatherAlong(t, "seq_dim"),
-        at.gatherAlong(o, "batch_seq_dim"),
+        at.gatherAlong(t, "seq_dim", "table"),
+        at.gatherAlong(o, "batch_seq_dim", "table"),
       ];
       at.release!();
       i.dispose();
@@ -137,10 +139,10 @@ describe.each(["cpu", "wasm"] as const)("jaxOps on the %s backend", (device) => 
     });
     const theirs = tensorOps.at(indices, options(true));
     expect(all(toArray(mask), toArray(tables), toArray(own), toArray(indices)).map(fromArray)).toEqual([
-      theirs.gatherMask(mask),
+      theirs.gatherMask(mask, "mask"),
       theirs.sliceMask(mask, "mask", false),
-      theirs.gatherAlong(tables, "seq_dim"),
-      theirs.gatherAlong(own, "batch_seq_dim"),
+      theirs.gatherAlong(tables, "seq_dim", "table"),
+      theirs.gatherAlong(own, "batch_seq_dim", "table"),
     ]);
   });
 
@@ -162,7 +164,7 @@ describe.each(["cpu", "wasm"] as const)("jaxOps on the %s backend", (device) => 
     const at = jaxOps.at(indices as never, options(true));
     const part = at.gather(flags.ref);
     expect(part.dtype).toBe(np.bool);
-    expect(at.gatherAlong(flags.ref, "batch_seq_dim").dtype).toBe(np.bool);
+    expect(at.gatherAlong(flags.ref, "batch_seq_dim", "table").dtype).toBe(np.bool);
     expect(at.scatter(flags, part, false).dtype).toBe(np.bool);
     at.release!();
   });

@@ -59,10 +59,12 @@ describe.skipIf(reason !== undefined)(`jax-js on WebGPU${reason ? `, not here: $
         expect(await fromArray(at.scatter(borrowed, toArray(part), false))).toEqual(
           theirs.scatter(states, part, false),
         );
-        expect(await fromArray(at.gatherAlong(toArray(table), "seq_dim"))).toEqual(
-          theirs.gatherAlong(table, "seq_dim"),
+        expect(await fromArray(at.gatherAlong(toArray(table), "seq_dim", "table"))).toEqual(
+          theirs.gatherAlong(table, "seq_dim", "table"),
         );
-        expect(await fromArray(at.gatherMask(toArray(mask)))).toEqual(theirs.gatherMask(mask));
+        expect(await fromArray(at.gatherMask(toArray(mask), "mask"))).toEqual(
+          theirs.gatherMask(mask, "mask"),
+        );
         expect(await fromArray(at.sliceMask(toArray(mask), "mask", true))).toEqual(
           theirs.sliceMask(mask, "mask", false),
         );

@@ -271,10 +271,11 @@ describe("what is refused", () => {
     new TypeError(
       `"${name}" expected a tensor that is not disposed (tf.keep saves one from tf.tidy), got a disposed ${dtype} [${shape}]`,
     );
-  const wrapped = (layer: (h: any, kwargs: any) => any, options = {}) =>
+  const wrapped = (layer: (h: any, kwargs: any) => any, options = {}, maskMode?: "slice") =>
     new RandomLayerTokenDrop<any, any>(layer, makeScheduler({ ids: [1, 2], min: K, max: S, ...options }), 0, {
       ops: tfjsOps,
       alongSequence: { rope: "seq_dim" },
+      maskMode,
     });
   const forward = (layer: any, hidden: any, kwargs: any, options = {}) =>
     tf.tidy(() => layer.forward(hidden, kwargs, options));
@@ -298,7 +299,7 @@ describe("what is refused", () => {
         return wrapped(pass).forward(x(), { attention_mask: mask(), rope: table });
       });
     step().dispose();
-    expect(step).toThrow(disposed("alongSequence", [S, 2]));
+    expect(step).toThrow(disposed("rope", [S, 2]));
     const kwargs = () => ({ attention_mask: mask(), rope: rope() });
     expect(() => forward(wrapped(pass), gone([B, S, C]), kwargs())).toThrow(
       disposed("hiddenStates", [B, S, C]),
@@ -429,7 +430,7 @@ describe("what is refused", () => {
     [
       "a mask of which the corner is wrong",
       () =>
-        forward(wrapped(pass), x(), {
+        forward(wrapped(pass, {}, "slice"), x(), {
           attention_mask: tf.range(0, S * S).reshape([1, 1, S, S]),
           rope: rope(),
         }),

@@ -145,7 +145,7 @@ describe.each([...BACKENDS, CLOSED_WASM])("on %s", (backend) => {
     const indices = indexTensor([batch, kept], seq, "random", 6);
     const mask = put(bytes, [maskBatch, heads, query, seq], dtype);
     const at = tfjsOps.at(indices as any, { seqLength: seq, batchFirst: true, encoder: undefined });
-    const gathered = at.gatherMask(mask);
+    const gathered = at.gatherMask(mask, "mask");
     const q = query === 1 ? 1 : kept;
     expect(gathered.shape).toEqual([batch, heads, q, kept]);
     const expected = plainMaskGather({ ...sizes, layers: 1, batch }, bytes, indices.data);
@@ -184,7 +184,7 @@ describe.each([...BACKENDS, CLOSED_WASM])("on %s", (backend) => {
     });
     const value = put(bytes, [...shape], "int32");
     const at = tfjsOps.at(indices as any, { seqLength: seq, batchFirst, encoder: undefined });
-    const gathered = at.gatherAlong(value, layout);
+    const gathered = at.gatherAlong(value, layout, "table");
     expect(gathered.shape).toEqual(expected);
     const z = { batch, seq, kept, rowBytes: 4 * row, batchFirst };
     expectBytes(await take(gathered), plainGather(z, new Uint8Array(whole.buffer), indices.data), backend);

@@ -240,14 +240,19 @@ describe("masks and what else runs along the sequence", () => {
     return calls[0].kwargs;
   };
 
-  test("a decoder's mask is its corner where that is right, and else refused", () => {
+  test('a decoder\'s mask is its corner where that is right, and else gathered, or by "slice" refused', () => {
     const kwargs = { attention_mask: causal };
-    expect(run({}, {}, kwargs).attention_mask).toEqual(maskSlice(causal, K));
+    for (const options of [{}, { maskMode: "auto" }, { maskMode: "slice" }]) {
+      expect(run({}, options, kwargs).attention_mask).toEqual(maskSlice(causal, K));
+    }
     expect(kwargs.attention_mask).toBe(causal);
-    expect(() => run({}, {}, { attention_mask: padded })).toThrow(RangeError);
-    expect(() => run({}, {}, { attention_mask: padded })).toThrow(
-      '"attention_mask" expected entries that depend',
-    );
+    for (const options of [{}, { maskMode: "auto" }]) {
+      const { attention_mask } = run({}, options, { attention_mask: padded });
+      expect(attention_mask).toEqual(maskGather(padded, indicesOf(1)));
+    }
+    const sliced = () => run({}, { maskMode: "slice" }, { attention_mask: padded });
+    expect(sliced).toThrow(RangeError);
+    expect(sliced).toThrow('"attention_mask" expected entries that depend');
     expect(run({}, { maskMode: "slice-unchecked" }, { attention_mask: padded }).attention_mask).toEqual(
       maskSlice(padded, K),
     );
@@ -257,6 +262,7 @@ describe("masks and what else runs along the sequence", () => {
     const expected = maskGather(padded, indicesOf(1));
     for (const [config, options] of [
       [{ model_type: "encoder" }, {}],
+      [{ model_type: "encoder" }, { maskMode: "auto" }],
       [{ model_type: "decoder" }, { maskMode: "gather" }],
     ] as const) {
       expect(run(config, options, { attention_mask: padded }).attention_mask).toEqual(expected);

@@ -44,8 +44,8 @@ const countedOps: FrameworkOps<Counted> = {
     return {
       gather: (x) => wrap(at.gather(x.ref.use())),
       scatter: (x, part, inPlace) => wrap(at.scatter(x.use(), part.use(), inPlace)),
-      gatherAlong: (x, layout) => wrap(at.gatherAlong(x.use(), layout)),
-      gatherMask: (x) => wrap(at.gatherMask(x.use())),
+      gatherAlong: (x, layout, name) => wrap(at.gatherAlong(x.use(), layout, name)),
+      gatherMask: (x, name) => wrap(at.gatherMask(x.use(), name)),
       sliceMask: (x, name, check) => wrap(at.sliceMask(x.use(), name, check)),
       release() {
         made.use();
@@ -59,7 +59,9 @@ const [B, S, C, K] = [2, 8, 3, 5];
 
 /** A layer that consumes its input and every tensor among its arguments, as a function of jax-js does. */
 function layer(x: Counted, kwargs: Kwargs): Counted {
-  for (const value of Object.values(kwargs).flat()) if (value instanceof Counted) value.use();
+  const tensors = (value: unknown): Counted[] =>
+    value instanceof Counted ? [value] : Object.values(value as object).flatMap(tensors);
+  for (const value of tensors(kwargs)) value.use();
   const t = x.use();
   return new Counted(
     tensor(
@@ -73,12 +75,16 @@ test("with consumed references everything is used up once: layers, routes, evalu
   const scheduler = makeScheduler({ layers: 6, ids: [1, 2, 3, 4], min: K, max: S });
   const stack = convertToRandomLTD([layer, layer, layer, layer, layer, layer], scheduler, {
     ops: countedOps,
-    alongSequence: { rope: "seq_dim" },
+    alongSequence: { rope: "seq_dim", other: "unchanged" },
     routes: [[2, 4]],
   });
   const inputs = () => {
     const table = () => new Counted(tensor(noise(S * 2, 3), [S, 2]));
-    const kwargs = { attention_mask: new Counted(causalMask(S)), rope: [table(), table()], other: table() };
+    const kwargs = {
+      attention_mask: new Counted(causalMask(S)),
+      rope: [table(), { two: table() }],
+      other: table(),
+    };
     return { hidden: new Counted(tensor(noise(B * S * C, 1), [B, S, C])), kwargs };
   };
   const run = () => {
@@ -123,7 +129,7 @@ test("with consumed references everything is used up once: layers, routes, evalu
   const failing = convertToRandomLTD<Counted, Counted>(
     [layer, () => 7 as never, layer, layer, layer, layer],
     scheduler,
-    { ops: countedOps },
+    { ops: countedOps, alongSequence: { rope: "unchanged", other: "unchanged" } },
   );
   const { hidden, kwargs } = inputs();
   expect(() => failing.forward(hidden, kwargs)).toThrow(TypeError);

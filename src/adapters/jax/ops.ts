@@ -1,9 +1,11 @@
 /** Arrays of jax-js under the layer wrapper. */
 import { numpy as np, tree } from "@jax-js/jax";
-import { checkSliceable } from "../../backends/cpu.ts";
+import { checkSliceable, isSliceable } from "../../backends/cpu.ts";
 import { wrongType } from "../../check.ts";
 import { checkMask } from "../../masks.ts";
-import type { AlongSequence, FrameworkOps, TokensAtOptions } from "../../routing/framework-ops.ts";
+import { type Axes, axesOf, rowView } from "../../routing/along/axes.ts";
+import { checkBoundaries } from "../../routing/along/boundaries.ts";
+import type { FrameworkOps, TokensAtOptions } from "../../routing/framework-ops.ts";
 import type { CPUTensor } from "../../types.ts";
 import { isArray, isCompiling, lookInto } from "./arrays.ts";
 import {
@@ -43,8 +45,14 @@ export const jaxOps: FrameworkOps<np.Array> = {
     return {
       gather: (states) => pick(asTable(states.ref), route.rows.ref),
       scatter: (states, part) => putBack(states, part, route),
-      gatherAlong: (value, layout) => along(value, layout, route, batchFirst),
+      gatherAlong: (value, layout) => along(value, axesOf(layout, batchFirst), route),
+      gatherBoundaries: (value, name) => boundariesAt(value, name, route.indices.ref, seqLength),
       gatherMask: (mask) => maskAt(mask, route.indices.ref),
+      isCornerRight(mask, name) {
+        const known = lookInto(mask);
+        if (known === undefined) return false;
+        return isSliceable(name, known, { ...checkMask(name, known).g, retained: route.indices.shape[1] });
+      },
       sliceMask(mask, name, check) {
         const retained = route.indices.shape[1];
         if (check) checkCorner(mask, name, retained);
@@ -71,19 +79,43 @@ function checkPositions(indices: CPUTensor, seqLength: number): CPUTensor<Int32A
   return checkOnCPU("indicesOf", indices, seqLength, [2]);
 }
 
-/** What runs along the sequence, at the retained positions. */
-function along(value: np.Array, layout: AlongSequence, route: TokenRoute, statesFirst: boolean): np.Array {
-  const batch = route.indices.shape[0];
-  const batchFirst = layout === "seq_dim" ? statesFirst : layout === "batch_seq_dim";
-  if (layout !== "seq_dim" && value.shape[batchFirst ? 0 : 1] === batch) {
-    const turned = (t: np.Array) => (batchFirst === statesFirst ? t : np.swapaxes(t, 0, 1));
-    return turned(pick(asTable(turned(value)), route.rows.ref));
-  }
-  // A table that all rows of the batch share: [S,...], [1,S,...] or [S,1,...].
-  const table = layout === "seq_dim" ? value : asTable(value);
-  if (batchFirst) return pick(table, route.indices.ref);
-  const positions = np.transpose(route.indices.ref);
-  return pick(table, np.where(np.greaterEqual(positions.ref, 0), positions, 0));
+/** What runs along the sequence, at the retained positions: as rows of `[rows,length,outer,middle,row]`. */
+function along(value: np.Array, axes: Axes, { indices }: TokenRoute): np.Array {
+  const [batch, retained] = indices.shape;
+  const { batchFirst, outer, middle, length, rows, row, firstPosition, shape } = rowView(
+    value.shape,
+    axes,
+    batch,
+    retained,
+  );
+  const [dims, order, back] = batchFirst
+    ? [
+        [outer, rows, middle, length, row],
+        [1, 3, 0, 2, 4],
+        [2, 0, 3, 1, 4],
+      ]
+    : [
+        [outer, length, middle, rows, row],
+        [3, 1, 0, 2, 4],
+        [2, 1, 3, 0, 4],
+      ];
+  const few = indices.ref.slice([], [firstPosition, retained]);
+  const positions = firstPosition === 0 ? few : few.sub(firstPosition);
+  const starts = rows === 1 ? undefined : np.arange(batch).reshape([batch, 1]).mul(length);
+  const table = asTable(np.transpose(value.reshape(dims), order));
+  const part = pick(table, starts === undefined ? positions : positions.add(starts));
+  return np.transpose(part, back).reshape([...shape]);
+}
+
+/** The number of retained positions below each boundary, `[B,n+1]`. */
+function boundariesAt(value: np.Array, name: string, indices: np.Array, seq: number): np.Array {
+  if (value.dtype !== np.int32) wrongType(name, "dtype int32", value, value.dtype);
+  const known = lookInto(value);
+  if (known !== undefined) checkBoundaries(name, known.data, known.shape, seq);
+  const [batch, retained] = indices.shape;
+  const ends = value.shape.at(-1)!;
+  const below = np.less(indices.reshape([batch, 1, retained]), value.reshape([-1, ends, 1]));
+  return below.astype(np.int32).sum(-1);
 }
 
 /** `out[b,h,i,j] = mask[b,h,indices[b,i],indices[b,j]]`, where a batch or query size of 1 is always at 0. */

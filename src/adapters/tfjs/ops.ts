@@ -1,12 +1,13 @@
 /** TF.js tensors under the layer wrapper. */
 import { getBackend, slice, type Tensor, tidy } from "@tensorflow/tfjs-core";
-import { checkSliceable } from "../../backends/cpu.ts";
+import { checkSliceable, isSliceable } from "../../backends/cpu.ts";
 import { wrongType } from "../../check.ts";
 import { checkMask } from "../../masks.ts";
-import type { AlongSequence, FrameworkOps, TokensAt } from "../../routing/framework-ops.ts";
-import type { CPUTensor } from "../../types.ts";
+import { axesOf } from "../../routing/along/axes.ts";
+import type { FrameworkOps, TokensAt } from "../../routing/framework-ops.ts";
+import type { CPUTensor, MaskGeometry } from "../../types.ts";
+import { boundariesAt, gatherAlong } from "./along.ts";
 import { checkAlive, checkFits, checkTokens, isTensor } from "./check.ts";
-import { type Geometry, sizeOf } from "./geometry.ts";
 import { gather, merge, type Positions, rowsOn, scatter, split } from "./kernels.ts";
 import { positionsOf } from "./positions.ts";
 import { tokenGeometry } from "./tokens.ts";
@@ -53,12 +54,14 @@ export const tfjsOps: FrameworkOps<Tensor> = {
         return own ? merge(own, fitting, at, g) : scatter(t, fitting, at, g);
       },
 
-      gatherAlong(value, layout) {
-        const t = checkAlive("alongSequence", value);
-        return gather(t, at, alongGeometry(t, at, layout, batchFirst, seqLength));
-      },
+      gatherAlong: (value, layout, name) =>
+        gatherAlong(checkAlive(name, value), at, axesOf(layout, batchFirst)),
 
-      gatherMask: (mask) => gatherMask(checkAlive("mask", mask), at),
+      gatherBoundaries: (value, name) => boundariesAt(checkAlive(name, value), name, at.indices, seqLength),
+
+      gatherMask: (mask, name) => gatherMask(checkAlive(name, mask), at),
+
+      isCornerRight: (mask, name) => isCornerRight(name, checkAlive(name, mask), retained),
 
       sliceMask(mask, name, check) {
         const t = checkAlive(name, mask);
@@ -76,23 +79,6 @@ export const tfjsOps: FrameworkOps<Tensor> = {
     return ops;
   },
 };
-
-/** What runs along the sequence, with a batch, with one of 1, or without. */
-function alongGeometry(
-  t: Tensor,
-  { indices }: Positions,
-  layout: AlongSequence,
-  statesFirst: boolean,
-  seq: number,
-): Geometry {
-  const [batch, retained] = indices.shape;
-  const batchFirst = layout === "seq_dim" ? statesFirst : layout === "batch_seq_dim";
-  const channels = t.shape.slice(layout === "seq_dim" ? 1 : 2);
-  const shared = layout === "seq_dim" || t.shape[batchFirst ? 0 : 1] !== batch;
-  const partShape = batchFirst ? [batch, retained, ...channels] : [retained, batch, ...channels];
-  const row = sizeOf(channels);
-  return { batch, groups: 1, seq, retained, row, batchFirst, shared, allShape: t.shape, partShape };
-}
 
 /** `[B,H,K,K]` of `[B,H,S,S]`: its rows, then their columns. */
 function gatherMask(mask: Tensor, at: Positions): Tensor {
@@ -123,13 +109,34 @@ function gatherMask(mask: Tensor, at: Positions): Tensor {
 /** Masks whose corner was found right, and in which shape. Contents never change, so each is looked into once. */
 const fine = new WeakMap<object, string>();
 
-/** Throws where the corner of a mask is wrong, if the backend holds its contents where they can be read. */
-function checkCorner(name: string, mask: Tensor, retained: number): void {
-  const shape = `${mask.shape}`;
-  if (fine.get(mask.dataId) === shape || rowsOn(getBackend()).read === undefined) return;
+/** A mask as the CPU reads it. */
+function looked(name: string, mask: Tensor, retained: number): [CPUTensor, MaskGeometry] {
   const dtype = mask.dtype === "bool" ? "uint8" : (mask.dtype as "float32");
   const readable: CPUTensor = { data: mask.dataSync(), shape: mask.shape, dtype };
-  const { g } = checkMask(name, readable);
-  checkSliceable(name, readable, { ...g, retained });
-  if (retained < g.seq) fine.set(mask.dataId, shape);
+  return [readable, { ...checkMask(name, readable).g, retained }];
+}
+
+const seen = (mask: Tensor) => fine.get(mask.dataId) === `${mask.shape}`;
+const isReadable = () => rowsOn(getBackend()).read !== undefined;
+
+function remember(mask: Tensor, { retained, seq }: MaskGeometry): void {
+  if (retained < seq) fine.set(mask.dataId, `${mask.shape}`);
+}
+
+/** Throws where the corner of a mask is wrong, if the backend holds its contents where they can be read. */
+function checkCorner(name: string, mask: Tensor, retained: number): void {
+  if (seen(mask) || !isReadable()) return;
+  const [readable, g] = looked(name, mask, retained);
+  checkSliceable(name, readable, g);
+  remember(mask, g);
+}
+
+/** Whether that is known not to throw. */
+function isCornerRight(name: string, mask: Tensor, retained: number): boolean {
+  if (seen(mask)) return true;
+  if (!isReadable()) return false;
+  const [readable, g] = looked(name, mask, retained);
+  if (!isSliceable(name, readable, g)) return false;
+  remember(mask, g);
+  return true;
 }

@@ -63,10 +63,12 @@ declare module "@tensorflow/tfjs-core" {
   export function scatterND(indices: Tensor, updates: Tensor, shape: number[]): Tensor;
   export function where(condition: Tensor, a: Tensor, b: Tensor): Tensor;
   export function greater(a: Tensor, b: Tensor): Tensor;
+  export function less(a: Tensor, b: Tensor): Tensor;
+  export function cast(x: Tensor, dtype: DataType): Tensor;
   export function add(a: Tensor, b: Tensor): Tensor;
   export function sub(a: Tensor, b: Tensor): Tensor;
   export function mul(a: Tensor, b: Tensor): Tensor;
-  export function sum(x: Tensor, axis: number, keepDims: boolean): Tensor;
+  export function sum(x: Tensor, axis: number, keepDims?: boolean): Tensor;
 
   export namespace serialization {
     function registerClass(cls: unknown): void;

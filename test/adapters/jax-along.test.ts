@@ -1,0 +1,25 @@
+import { defaultDevice, init, numpy as np } from "@jax-js/jax";
+import { jaxOps } from "../../src/adapters/jax.ts";
+import { type TensorData, tensor } from "../../src/index.ts";
+import { alongSuite } from "../suites/along.ts";
+
+for (const device of ["cpu", "wasm"] as const) {
+  for (const ownIndices of [false, true]) {
+    alongSuite<np.Array>({
+      name: `jax-js on ${device}, indices ${ownIndices ? "in an array" : "on the CPU"}`,
+      ops: jaxOps,
+      async open() {
+        await init(device);
+        defaultDevice(device);
+      },
+      put: ({ data, shape }) => np.array(data as Float32Array<ArrayBuffer>, { shape: [...shape] }),
+      async get(t) {
+        const { shape } = t;
+        return tensor(t.dataSync() as TensorData, shape);
+      },
+      ownIndices,
+      boundaries: true,
+      looksInto: true,
+    });
+  }
+}

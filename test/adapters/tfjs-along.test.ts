@@ -1,0 +1,24 @@
+import { tensor } from "../../src/index.ts";
+import { alongSuite } from "../suites/along.ts";
+import { BACKENDS, tf, use } from "./tfjs/backends.ts";
+
+const { tfjsOps } = await import("../../src/adapters/tfjs.ts");
+
+for (const backend of BACKENDS) {
+  for (const ownIndices of [false, true]) {
+    alongSuite<any>({
+      name: `TF.js on ${backend}, indices ${ownIndices ? "in a tensor" : "on the CPU"}`,
+      ops: tfjsOps,
+      open: () => use(backend),
+      put: ({ data, shape, dtype }) => tf.tensor(data.slice(), [...shape], dtype),
+      async get(t) {
+        const data = await t.data();
+        t.dispose();
+        return tensor(data, t.shape);
+      },
+      ownIndices,
+      boundaries: true,
+      looksInto: backend === "cpu" || backend === "wasm",
+    });
+  }
+}

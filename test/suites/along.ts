@@ -1,0 +1,302 @@
+/** What runs along the sequence, through the wrapper, in every layout, held element by element to what the layout says. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  type AlongSequence,
+  type AxesLayout,
+  type CPUTensor,
+  type FrameworkOps,
+  type Kwargs,
+  RandomLayerTokenDrop,
+  tensor,
+} from "../../src/index.ts";
+import { makeScheduler } from "../routing/settings.ts";
+
+/** A kind of tensors: what the suite takes as its parameter. */
+export interface TensorKind<T> {
+  readonly name: string;
+  readonly ops: FrameworkOps<T>;
+  open?(): Promise<void>;
+  close?(): Promise<void>;
+  /** A tensor of this kind: float32, int32 or uint8. */
+  put(t: CPUTensor): T;
+  /** What it holds. A suite reads a result once. */
+  get(t: T): Promise<CPUTensor>;
+  /** Whether indices are handed in as tensors of this kind. Nothing of the kind's own is counted by them. */
+  readonly ownIndices?: boolean;
+  /** Whether boundaries can be counted by the indices at hand, and whether what they hold is looked into. */
+  readonly boundaries: boolean;
+  readonly looksInto: boolean;
+}
+
+const [B, S, K, C] = [3, 11, 5, 2];
+const count = (shape: readonly number[]) => shape.reduce((n, length) => n * length, 1);
+const ints = (shape: readonly number[], first = 1) =>
+  tensor(
+    Int32Array.from({ length: count(shape) }, (_, i) => first + i),
+    shape,
+  );
+const floats = (shape: readonly number[]) =>
+  tensor(
+    Float32Array.from({ length: count(shape) }, (_, i) => 1 + i / 4),
+    shape,
+  );
+
+/** The tensor of `shape` whose element at each place is the one of `t` at `from(place)`. */
+function build(t: CPUTensor, shape: readonly number[], from: (place: number[]) => number[]): CPUTensor {
+  const data = t.data.slice(0, 0).constructor as unknown as { new (n: number): CPUTensor["data"] };
+  const out = new data(count(shape));
+  for (let i = 0; i < out.length; i++) {
+    const place: number[] = [];
+    for (let axis = shape.length - 1, left = i; axis >= 0; axis--) {
+      place.unshift(left % shape[axis]);
+      left = Math.floor(left / shape[axis]);
+    }
+    out[i] = t.data[from(place).reduce((at, index, axis) => at * t.shape[axis] + index, 0)];
+  }
+  return tensor(out, shape, t.dtype);
+}
+
+/** What a layer gets instead of `t` where it retains `position(b, k)`. */
+export function plainAlong(
+  t: CPUTensor,
+  layout: AlongSequence,
+  position: (b: number, k: number) => number,
+  batchFirst: boolean,
+  [batch, kept]: readonly [number, number] = [B, K],
+): CPUTensor {
+  const { shape } = t;
+  const axes = (seqAxis: number, batchAxis: number | null, firstPosition = 0, newAxis = 0) => {
+    const few = kept - firstPosition;
+    const cut = shape.map((n, axis) => (axis === seqAxis ? few : axis === batchAxis ? batch : n));
+    const at = (own: number[], b: number) =>
+      own.map((index, axis) => {
+        if (axis === seqAxis) return position(b, firstPosition + index) - firstPosition;
+        return axis === batchAxis && shape[axis] === 1 ? 0 : index;
+      });
+    if (batchAxis !== null) return build(t, cut, (place) => at(place, place[batchAxis]));
+    return build(t, cut.toSpliced(newAxis, 0, batch), (place) =>
+      at(place.toSpliced(newAxis, 1), place[newAxis]),
+    );
+  };
+  switch (layout) {
+    case "batch_seq_dim":
+      return axes(1, 0);
+    case "seq_batch_dim":
+      return axes(0, 1);
+    case "seq_dim":
+      return axes(0, null, 0, batchFirst ? 0 : 1);
+    case "mask_rows":
+      return axes(2, 0);
+    case "mask":
+      return build(t, [batch, shape[1], shape[2] === 1 ? 1 : kept, kept], ([b, h, i, j]) => [
+        shape[0] === 1 ? 0 : b,
+        h,
+        shape[2] === 1 ? 0 : position(b, i),
+        position(b, j),
+      ]);
+    case "boundaries": {
+      const ends = shape.at(-1)!;
+      const out = new Int32Array(batch * ends).map((_, i) => {
+        const [b, n] = [Math.floor(i / ends), i % ends];
+        const end = t.data[shape.length === 2 && shape[0] > 1 ? i : n];
+        return Array.from({ length: kept }, (_, k) => position(b, k)).filter((s) => s < end).length;
+      });
+      return tensor(out, [batch, ends]);
+    }
+    case "unchanged":
+      return t;
+    default:
+      return axes(layout.seqAxis, layout.batchAxis, layout.firstPosition);
+  }
+}
+
+const ROWS: readonly (readonly [AlongSequence, readonly number[]])[] = [
+  ["batch_seq_dim", [B, S]],
+  ["batch_seq_dim", [1, S, 2, 3]],
+  ["seq_batch_dim", [S, B, 3]],
+  ["seq_batch_dim", [S, 1]],
+  ["seq_dim", [S]],
+  ["seq_dim", [S, 4]],
+  ["mask", [B, 2, S, S]],
+  ["mask", [1, 2, S, S]],
+  ["mask", [B, 1, 1, S]],
+  ["mask", [1, 1, 1, S]],
+  ["mask_rows", [B, 2, S, 4]],
+  ["mask_rows", [1, 2, S, 4]],
+  ["mask_rows", [B, 1, S, S]],
+];
+
+const AXES: readonly (readonly [AxesLayout, readonly number[]])[] = [
+  [{ seqAxis: 1, batchAxis: 0 }, [B, S, 2]],
+  [{ seqAxis: 2, batchAxis: 1 }, [3, B, S]], // the three axes of Qwen's positions
+  [{ seqAxis: 2, batchAxis: 1 }, [3, 1, S, 4]],
+  [{ seqAxis: 2, batchAxis: 0 }, [1, 1, S, 4]],
+  [{ seqAxis: 2, batchAxis: 0 }, [B, 2, S, 4]], // heads
+  [{ seqAxis: 2, batchAxis: null }, [1, 1, S, 4]],
+  [{ seqAxis: 1, batchAxis: null }, [2, S]],
+  [{ seqAxis: 0, batchAxis: null }, [S, 3]],
+  [{ seqAxis: 0, batchAxis: 1 }, [S, 1, 1, 4]], // Megatron's rotary table
+  [{ seqAxis: 0, batchAxis: 2 }, [S, 2, B, 3]],
+  [{ seqAxis: 0, batchAxis: 2 }, [S, 2, 1]],
+  [{ seqAxis: 1, batchAxis: 3 }, [2, S, 2, B]],
+  [{ seqAxis: 1, batchAxis: 3 }, [2, S, 2, 1, 2]],
+  [{ seqAxis: 3, batchAxis: 1 }, [2, B, 2, S, 2]],
+  [{ seqAxis: 3, batchAxis: 1 }, [2, 1, 2, S]],
+  [{ seqAxis: 0, batchAxis: null, firstPosition: 1 }, [S - 1, 4]],
+  [{ seqAxis: 1, batchAxis: 0, firstPosition: 2 }, [B, S - 2]],
+  [{ seqAxis: 1, batchAxis: 0, firstPosition: 2 }, [1, S - 2, 3]],
+  [{ seqAxis: 2, batchAxis: 1, firstPosition: 1 }, [2, B, S - 1]],
+  [{ seqAxis: 0, batchAxis: 1, firstPosition: 2 }, [S - 2, 1, 1, 2]],
+  [{ seqAxis: 1, batchAxis: 3, firstPosition: 1 }, [2, S - 1, 2, B]],
+];
+
+const BOUNDARIES = [
+  [[0, S], [2]],
+  [[0, 4, 7, S], [4]],
+  [[0, 0, 4, 4, S, S], [6]], // documents without a token
+  [[0, 1, 2, 3, 4, 5, 5, 5, 6, 7, 8, 9, 10, S, S], [15]], // more ends than tokens
+  [
+    [0, 4, 7, S],
+    [1, 4],
+  ],
+  [
+    [0, 4, 7, S, 0, 1, 9, S, 0, 5, 5, S],
+    [B, 4],
+  ],
+] as const;
+
+/** The suite for one kind of tensors. */
+export function alongSuite<T>(kind: TensorKind<T>): void {
+  const { ops, put, get } = kind;
+
+  describe(`what runs along the sequence: ${kind.name}`, () => {
+    beforeAll(async () => kind.open?.());
+    afterAll(async () => kind.close?.());
+
+    /** What a wrapped layer gets as its arguments, and what it retains. */
+    function run(
+      alongSequence: Readonly<Record<string, AlongSequence>>,
+      kwargs: Kwargs,
+      { batchFirst = true, keepPrefix = 2, mask = false, maskMode = undefined as "auto" | undefined } = {},
+    ) {
+      let seen: Kwargs = {};
+      const layer = (h: T, got: Kwargs) => {
+        seen = got;
+        return h;
+      };
+      const scheduler = makeScheduler({
+        ids: [1, 2],
+        min: K,
+        max: S,
+        model_mask_name: mask ? "attention_mask" : null,
+        hidden_state_order: batchFirst ? "batch_seq_dim" : "seq_batch_dim",
+      });
+      const wrapped = new RandomLayerTokenDrop<T, T>(layer, scheduler, 1, {
+        ops,
+        alongSequence,
+        keepPrefix,
+        maskMode,
+      });
+      const drawn = wrapped.sample(B, S)!;
+      const hidden = put(floats(batchFirst ? [B, S, C] : [S, B, C]));
+      const given = kind.ownIndices ? put(drawn) : undefined;
+      wrapped.forward(hidden, kwargs, given ? { indicesOf: () => given } : {});
+      return { seen, position: (b: number, k: number) => drawn.data[b * K + k] };
+    }
+
+    async function holds(layout: AlongSequence, value: CPUTensor, batchFirst: boolean): Promise<void> {
+      const { seen, position } = run({ value: layout }, { value: put(value) }, { batchFirst });
+      const got = await get(seen.value as T);
+      const expected = plainAlong(value, layout, position, batchFirst);
+      expect(got.shape).toEqual(expected.shape);
+      expect([...got.data]).toEqual([...expected.data]);
+      expect(got.dtype).toBe(expected.dtype);
+    }
+
+    test.each([...ROWS, ...AXES])("%j of [%s]", async (layout, shape) => {
+      for (const batchFirst of [true, false]) {
+        await holds(layout, ints(shape), batchFirst);
+        await holds(layout, floats(shape), batchFirst);
+      }
+    });
+
+    const counted = kind.boundaries ? test : test.skip;
+    counted.each(BOUNDARIES)("boundaries %j of shape [%s]", async (ends, shape) => {
+      await holds("boundaries", tensor(Int32Array.from(ends), shape), true);
+    });
+
+    test("boundaries: what is refused", () => {
+      const bounds = (ends: readonly number[], shape = [ends.length]) => {
+        return () => run({ value: "boundaries" }, { value: put(tensor(Int32Array.from(ends), shape)) });
+      };
+      if (!kind.boundaries) {
+        expect(bounds([0, S])).toThrow(TypeError);
+        expect(bounds([0, S])).toThrow('"value" expected indices on the CPU beside boundaries');
+        return;
+      }
+      expect(bounds([0])).toThrow(RangeError);
+      expect(bounds([0, S, 0, S], [2, 2])).toThrow('"value" expected shape [n+1] or [B,n+1] with B 3');
+      const floating = () => run({ value: "boundaries" }, { value: put(tensor(new Float32Array(2), [2])) });
+      expect(floating).toThrow(TypeError);
+      expect(floating).toThrow('"value" expected');
+      if (!kind.looksInto) return;
+      for (const [ends, got] of [
+        [[1, S], "1 at [0]"],
+        [[0, S - 1], "10 at [1]"],
+        [[0, S + 1], "12 at [1]"],
+        [[0, 5, 4, S], "4 at [2]"],
+        [[0, -1, S], "-1 at [1]"],
+      ] as const) {
+        expect(bounds(ends)).toThrow(RangeError);
+        expect(bounds(ends)).toThrow(`"value" expected boundaries that ascend from 0 to 11, got ${got}`);
+      }
+      expect(bounds([0, 5, S, 0, 7, S, 0, 9, 8], [3, 3])).toThrow("got 8 at [2,2]");
+    });
+
+    test("arrays and plain objects of tensors, nested; null stays", async () => {
+      const rope = () => ({
+        cos: put(ints([S, 2], 5)),
+        all: [put(ints([S], 9)), null, { sin: put(ints([S, 2])) }],
+      });
+      const { seen, position } = run({ rope: "seq_dim", none: "seq_dim" }, { rope: rope(), none: null });
+      const { cos, all } = seen.rope as { cos: T; all: [T, null, { sin: T }] };
+      expect(seen.none).toBe(null);
+      expect(all[1]).toBe(null);
+      expect(await get(cos)).toEqual(plainAlong(ints([S, 2], 5), "seq_dim", position, true));
+      expect(await get(all[0])).toEqual(plainAlong(ints([S], 9), "seq_dim", position, true));
+      expect(await get(all[2].sin)).toEqual(plainAlong(ints([S, 2]), "seq_dim", position, true));
+    });
+
+    test("what nothing names and runs along the sequence is refused, nested too", () => {
+      const named = { cos: put(ints([S, 2])) };
+      for (const [kwargs, where] of [
+        [{ value: put(ints([B, S])) }, "[3,11]"],
+        [{ value: named }, "[11,2] at value.cos"],
+        [{ value: [7, [put(ints([1, 1, S, S]))]] }, "[1,1,11,11] at value[1][0]"],
+      ] as const) {
+        expect(() => run({}, kwargs)).toThrow(RangeError);
+        expect(() => run({}, kwargs)).toThrow('"value" expected to be named in alongSequence');
+        expect(() => run({}, kwargs)).toThrow(`got ${where}`);
+      }
+      const { seen } = run({ value: "unchanged" }, { value: named });
+      expect(seen.value).toBe(named);
+    });
+
+    test('a mask by "auto": its corner where that is known to be right, gathered everywhere else', async () => {
+      const causal = tensor(
+        Float32Array.from({ length: S * S }, (_, i) => (i % S > Math.floor(i / S) ? -9 : 0)),
+        [1, 1, S, S],
+      );
+      for (const maskMode of ["auto", undefined] as const) {
+        const options = { mask: true, maskMode };
+        const known = await get(run({}, { attention_mask: put(causal) }, options).seen.attention_mask as T);
+        expect(known.shape).toEqual([kind.looksInto ? 1 : B, 1, K, K]);
+        const corner = Array.from({ length: K * K }, (_, i) => (i % K > Math.floor(i / K) ? -9 : 0));
+        expect([...known.data.slice(0, K * K)]).toEqual(corner);
+        const other = floats([B, 2, S, S]);
+        const { seen, position } = run({}, { attention_mask: put(other) }, options);
+        expect(await get(seen.attention_mask as T)).toEqual(plainAlong(other, "mask", position, true));
+      }
+    });
+  });
+}
