@@ -5,6 +5,7 @@ import { copyFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { generate } from "./generate.js";
+import { shortShaders } from "./wgsl.js";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
@@ -25,7 +26,7 @@ async function bundle(outdir, entryPoints, ...plugins) {
     sourcesContent: false,
     chunkNames: "shared-[hash]",
     logLevel: "warning",
-    plugins,
+    plugins: [...plugins, shortShaders()],
   });
 }
 

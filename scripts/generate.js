@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { shaders } from "./wgsl.js";
+import { writeShaders } from "./wgsl.js";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
@@ -29,7 +29,7 @@ const PARTS = {
   shaders: {
     from: ["gpu", "scripts/wgsl.js"],
     makes: ["src/backends/webgpu/shaders.ts"],
-    make: makeShaders,
+    make: writeShaders,
   },
 };
 const STAMP = "build/generated.json";
@@ -84,16 +84,6 @@ async function makeWasm() {
     "src/adapters/tfjs/heap-rows-bytes.ts",
     constant("heapText", "Rows within another module's memory", heap) +
       constant("sharedHeapText", "The same for memory that threads share", shared),
-  );
-}
-
-function makeShaders() {
-  const files = shaders("gpu");
-  writeFileSync(
-    "src/backends/webgpu/shaders.ts",
-    `/** The files of gpu/ by their names, as short as they get. Made by scripts/generate.js. */\n` +
-      `export const wgsl: Readonly<Record<${files.map(([name]) => `"${name}"`).join(" | ")}, string>> = ` +
-      `${JSON.stringify(Object.fromEntries(files), null, 2)};\n`,
   );
 }
 

@@ -1,56 +1,178 @@
-// Shaders as they travel: without comments and blanks, and with short names. It takes them to a third of their bytes, and
-// from 2.4 KB, gzip and without comments, to 1.9. A line stays a line, for compilers' messages.
-import { readdirSync, readFileSync } from "node:fs";
+// The shaders as TypeScript: the files of gpu/ in their sections, as they are written for src, and shortened for the
+// package, which takes them to a third of their bytes.
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
-/** Names that src/backends/webgpu looks for, and those of a vector's components. */
-const KEPT = [
-  "main",
-  "unit",
-  "number",
-  "element_bytes",
-  "src",
-  "idx",
-  "dst",
-  "map",
-  "base",
-  "x",
-  "y",
-  "z",
-  "w",
-];
+/** The file that is made. */
+export const SHADERS = "src/backends/webgpu/shaders.ts";
 
-/** The files of a folder, as name and text. */
-export function shaders(folder) {
-  const files = readdirSync(folder, { recursive: true })
-    .filter((file) => file.endsWith(".wgsl"))
-    .sort()
-    .map((file) => [basename(file, ".wgsl"), dense(readFileSync(join(folder, file), "utf8"))]);
-  const all = files.map(([, text]) => text).join("");
-  const declared = all.matchAll(/\b(?:fn|struct|let|var|const) (\w+)|\b(\w+):/g);
-  const names = [...new Set([...declared].map(([, named, typed]) => named ?? typed))]
-    .filter((name) => !KEPT.includes(name))
-    .map((name) => ({ name, count: all.match(new RegExp(`\\b${name}\\b`, "g")).length }))
-    .sort((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1));
-  const short = new Map(names.map(({ name }, i) => [name, shortName(i)]));
-  return files.map(([file, text]) => [
-    file,
-    text.replace(/(?<!@)\b[a-z_]\w*/gi, (word) => short.get(word) ?? word),
-  ]);
+/** Names that src/backends/webgpu looks for, and those of a vector's components. */
+const KEPT = ["main", "lanes", "src", "idx", "dst", "map", "base", "x", "y", "z", "w"];
+
+/**
+ * The files of gpu/ by their names: sections, label and text; the label of what every shader has is "".
+ * @typedef {Record<string, [label: string, text: string][]>} Shaders
+ */
+
+/**
+ * Reads the files of a folder. gpu/main.wgsl says how sections are written.
+ * @returns {Shaders}
+ */
+export function readShaders(folder = "gpu") {
+  const files = readdirSync(folder).filter((file) => file.endsWith(".wgsl"));
+  return Object.fromEntries(
+    files
+      .sort()
+      .map((file) => [basename(file, ".wgsl"), sectionsOf(readFileSync(join(folder, file), "utf8"), file)]),
+  );
 }
 
-/** Without what a compiler passes over, line breaks excepted. */
+/**
+ * The sections of a file's text. Throws where a label is used twice, or answers to a question lie apart.
+ * @param {string} text
+ * @param {string} file Its name, for messages.
+ */
+export function sectionsOf(text, file) {
+  /** @type {[string, string][]} */
+  const sections = [["", ""]];
+  for (const line of text.split(/(?<=\n)/)) {
+    if (!line.startsWith("//!")) {
+      sections[sections.length - 1][1] += line;
+      continue;
+    }
+    const [, always, label] = /^\/\/! (?:(always)|(\w+ = \w+))\n$/.exec(line) ?? [];
+    if (!always && !label)
+      throw new Error(`${file}: "${line.trim()}" is no \`//! question = answer\` or \`//! always\``);
+    if (label && sections.some(([other]) => other === label))
+      throw new Error(`${file}: "${label}" is there twice`);
+    sections.push([label ?? "", line]); // a comment, which says in the whole text whose answer follows
+  }
+  const questions = sections.map(([label]) => label.split(" ")[0]);
+  questions.forEach((question, i) => {
+    if (question && question !== questions[i - 1] && questions.indexOf(question) < i) {
+      throw new Error(`${file}: the answers to "${question}" do not stand side by side`);
+    }
+  });
+  return sections;
+}
+
+/**
+ * Shaders without comments and blanks, and with short names. A line stays a line, for compilers' messages.
+ * @param {Shaders} shaders
+ */
+export function shortened(shaders) {
+  const bare = mapTexts(shaders, dense);
+  const all = Object.values(bare)
+    .flat()
+    .map(([, text]) => text)
+    .join("");
+  /** @param {string} word */
+  const count = (word) => all.match(new RegExp(`(?<!@)\\b${word}\\b`, "g"))?.length ?? 0;
+  const declared = all.matchAll(/\b(?:fn|struct|let|var|const|alias|override) (\w+)|\b(\w+):/g);
+  const names = [...new Set([...declared].map(([, named, typed]) => named ?? typed))];
+  for (const name of KEPT.filter((name) => name.length > 1)) {
+    if (!names.includes(name)) throw new Error(`no shader has the name "${name}", which is to be kept`);
+  }
+  const short = new Map(
+    names
+      .filter((name) => !KEPT.includes(name))
+      .map((name) => ({ name, times: count(name) }))
+      .sort((a, b) => b.times - a.times || (a.name < b.name ? -1 : 1))
+      .map(({ name }, i) => [name, shortName(i)]),
+  );
+  // What is not renamed: words of WGSL, and names that are kept.
+  const others = new Set(
+    [...all.matchAll(/(?<![@\d])\b[a-z_]\w*/gi)].map(([word]) => word).filter((word) => !short.has(word)),
+  );
+  for (const name of short.values()) {
+    if (others.has(name)) throw new Error(`the short name "${name}" is another word of the shaders`);
+  }
+  let replaced = 0;
+  const result = mapTexts(bare, (text) =>
+    text.replace(/(?<!@)\b[a-z_]\w*/gi, (word) => {
+      if (short.has(word)) replaced++;
+      return short.get(word) ?? word;
+    }),
+  );
+  const expected = [...short.keys()].reduce((sum, name) => sum + count(name), 0);
+  if (replaced !== expected) throw new Error(`${replaced} names were shortened, not ${expected}`);
+  return result;
+}
+
+/**
+ * The text of src/backends/webgpu/shaders.ts.
+ * @param {Shaders} shaders
+ * @param {string} how What became of them.
+ */
+export function shaderModule(shaders, how) {
+  const files = Object.keys(shaders).map((name) => `"${name}"`);
+  const labels = Object.values(shaders)
+    .flat()
+    .map(([label]) => `"${label}"`);
+  return (
+    `/** A section of a file of gpu/, as its label has it; "" is what every shader has. */\n` +
+    `export type Section = ${[...new Set(labels)].join(" | ")};\n` +
+    `/** The files of gpu/ by their names, ${how}: sections, label and text. Made by scripts/wgsl.js. */\n` +
+    `export const wgsl: Readonly<Record<${files.join(" | ")}, readonly (readonly [Section, string])[]>> = ` +
+    `${JSON.stringify(shaders, null, 2)};\n`
+  );
+}
+
+/** Writes the module that src runs with: the text as it is written. */
+export function writeShaders() {
+  writeFileSync(SHADERS, shaderModule(readShaders(), "as they are written"));
+}
+
+/**
+ * Puts the shortened text into a bundle; fails where none was asked for.
+ * @returns {import("esbuild").Plugin}
+ */
+export function shortShaders() {
+  return {
+    name: "short shaders",
+    setup(esbuild) {
+      let loaded = 0;
+      esbuild.onLoad({ filter: /[\\/]webgpu[\\/]shaders\.ts$/ }, () => {
+        loaded++;
+        return { contents: shaderModule(shortened(readShaders()), "shortened"), loader: "ts" };
+      });
+      esbuild.onEnd(() => (loaded > 0 ? {} : { errors: [{ text: `nothing imports ${SHADERS}` }] }));
+    },
+  };
+}
+
+/**
+ * @param {Shaders} shaders
+ * @param {(text: string) => string} change
+ * @returns {Shaders}
+ */
+function mapTexts(shaders, change) {
+  return Object.fromEntries(
+    Object.entries(shaders).map(([name, sections]) => [
+      name,
+      sections.map(([label, text]) => [label, change(text)]),
+    ]),
+  );
+}
+
+/**
+ * Without what a compiler passes over, line breaks excepted.
+ * @param {string} wgsl
+ */
 function dense(wgsl) {
   return wgsl
     .replace(/\/\/.*/g, "")
     .split("\n")
     .map((line) => line.trim().replace(/ ?([^\w\s@]+) ?/g, "$1"))
     .filter((line) => line !== "")
-    .join("\n")
-    .concat("\n");
+    .map((line) => `${line}\n`)
+    .join("");
 }
 
-/** a to v, then a0 to v9: none is a word of WGSL. */
+/**
+ * a to v, then a0 to v9: none is a word of WGSL.
+ * @param {number} i
+ */
 function shortName(i) {
   const letter = String.fromCharCode(97 + (i % 22));
   return i < 22 ? letter : letter + Math.floor(i / 22 - 1);

@@ -3,7 +3,7 @@
  * masks among them, and exact gather and scatter of hidden states.
  */
 export { type CPUBackendName, cpuBackend } from "./backends/cpu-backend.ts";
-export { prepareGPU, type RequestGPUDeviceOptions, requestGPUDevice } from "./backends/webgpu/device.ts";
+export { prepareGPU, type RequestGPUDeviceOptions, requestGPUDevice } from "./backends/webgpu/prepare.ts";
 export {
   dispose,
   type GPUTensorOptions,
@@ -11,7 +11,7 @@ export {
   type ToGPUOptions,
   toCPU,
   toGPU,
-} from "./backends/webgpu/tensors.ts";
+} from "./backends/webgpu/transfer.ts";
 export { setCoreModule } from "./core/core.ts";
 export { type MaskOptions, maskGather, maskSlice } from "./masks.ts";
 export { retainedMask, tokensOfGroups } from "./positions.ts";

@@ -1,8 +1,7 @@
 /** What a page's bundler keeps of the built package, where the page uses a part of it. */
-import { readdirSync, readFileSync } from "node:fs";
 import { build } from "esbuild";
 import { expect, it } from "vitest";
-import { wgsl } from "../src/backends/webgpu/shaders.ts";
+import { readShaders, shortened } from "../scripts/wgsl.js";
 import * as lib from "../src/index.ts";
 
 async function page(names: readonly string[]): Promise<string> {
@@ -32,10 +31,6 @@ it("importing nothing by name leaves nothing", async () => {
   expect(await page([])).toBe("globalThis.used=[];\n");
 });
 
-const shaderFiles = readdirSync("gpu", { recursive: true, encoding: "utf8" }).filter((file) =>
-  file.endsWith(".wgsl"),
-);
-
 const GPU_EXPORTS = ["gpuTensor", "toGPU", "toCPU", "dispose", "prepareGPU", "requestGPUDevice"];
 
 it("CPU tensors bring no shader along, GPU tensors do", async () => {
@@ -44,23 +39,13 @@ it("CPU tensors bring no shader along, GPU tensors do", async () => {
     expect(cpu).not.toContain(word);
   }
   expect(cpu).toContain("sortedIndices");
-  // A control: every file comes along.
+  // A control: every section comes along, shortened.
   const gpu = await page(["toGPU"]);
-  expect(Object.keys(wgsl)).toHaveLength(shaderFiles.length);
-  for (const text of Object.values(wgsl)) expect(gpu).toContain(text);
-});
-
-it("each file of a shader says what it is, and none makes what another one has", () => {
-  const made = new Map<string, string>();
-  for (const file of shaderFiles) {
-    const wgsl = readFileSync(`gpu/${file}`, "utf8");
-    expect(wgsl, file).toMatch(/^\/\/ /);
-    // Files of one kind, as to_each and to_named are, have the same functions.
-    const kind = file.replace(/_\w+\.wgsl$/, "");
-    for (const [, name] of wgsl.matchAll(/^fn (\w+)/gm)) {
-      if (name === "work") continue;
-      expect(made.get(name) ?? kind, `${name} in ${file}`).toBe(kind);
-      made.set(name, kind);
-    }
+  const sections = Object.values(shortened(readShaders())).flat();
+  expect(sections.length).toBeGreaterThan(20);
+  for (const [label, text] of sections) {
+    expect(gpu).toContain(label);
+    expect(gpu).toContain(text);
   }
+  expect(gpu).not.toContain("row_among_all");
 });

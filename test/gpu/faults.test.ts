@@ -1,13 +1,10 @@
-/** Refusals, lost devices, shaders that do not compile. */
+/** Refusals, and lost devices. */
 import { expect, test } from "vitest";
-import { compileAhead, pipelineOf } from "../../src/backends/webgpu/pipelines.ts";
-import { stateOf } from "../../src/backends/webgpu/state.ts";
 import {
   dispose,
   GatherTokens,
   type GPUTensor,
   gpuTensor,
-  maskGather,
   maskSlice,
   prepareGPU,
   requestGPUDevice,
@@ -168,89 +165,6 @@ describeOnDawn("faults", take, () => {
       RangeError,
     );
     await expect(requestGPUDevice({ gpu: null as any })).rejects.toThrow(TypeError);
-  });
-
-  test("every shader compiles ahead of use, and is compiled once", async () => {
-    const fresh = await openDevice();
-    let compiled = 0;
-    const { createShaderModule } = fresh.device;
-    fresh.device.createShaderModule = (descriptor) => {
-      compiled++;
-      return createShaderModule.call(fresh.device, descriptor);
-    };
-    await prepareGPU(fresh.device);
-    const ahead = compiled;
-    expect(ahead).toBeGreaterThan(20);
-    compiled = 0;
-    const idx = tensor(new Int32Array([0, 1, 2, 3]), [2, 2]);
-    // Rows of bytes, of words and of 16 bytes, and masks of every kind.
-    for (const [dtype, channels] of [
-      ["uint8", 5],
-      ["float32", 3],
-      ["float32", 4],
-    ] as const) {
-      const t = toGPU(random(dtype, [2, 9, channels], 1), fresh.device);
-      const part = GatherTokens.forward(t, idx);
-      GatherTokens.backward(part, idx, { seqLength: 9 });
-      ScatterTokens.forward(t, part, idx);
-      ScatterTokens.forward(t, part, idx, { inPlace: true });
-      ScatterTokens.backward(t, idx);
-      ScatterTokens.backward(t, idx, { inPlace: true });
-      if (dtype === "float32") GatherTokens.backward(part, idx, { seqLength: 9, accumulateInto: t });
-    }
-    for (const dtype of ["float32", "float16", "uint8"] as const) {
-      for (const kept of [3, 4]) {
-        const positions = tensor(
-          Int32Array.from({ length: kept }, (_, i) => i),
-          [1, kept],
-        );
-        const mask = toGPU(random(dtype, [1, 1, 8, 8], 1), fresh.device);
-        maskGather(mask, positions);
-        maskSlice(mask, kept);
-      }
-    }
-    await prepareGPU(fresh.device);
-    expect(compiled).toBe(0);
-    await fresh.close();
-  });
-
-  test("a shader that does not compile shows its numbered lines, and is not kept", async () => {
-    const broken = {
-      key: "broken",
-      code: () => "@compute @workgroup_size(1)\nfn main() {\n  let a = nothing;\n}\n",
-    };
-    for (let i = 0; i < 2; i++) {
-      const failed = compileAhead(stateOf(device), [broken]);
-      await expect(failed).rejects.toThrow(/3:11 .*nothing/);
-      await expect(failed).rejects.toThrow("   3    let a = nothing;");
-    }
-    device.pushErrorScope("validation");
-    const first = pipelineOf(stateOf(device), broken);
-    expect((await device.popErrorScope())?.message).toMatch(/nothing/);
-    await new Promise((done) => setTimeout(done, 50));
-    await expect(toCPU(x)).rejects.toThrow("   3    let a = nothing;");
-    expect((await toCPU(x)).shape).toEqual([1, 4, 3]);
-    device.pushErrorScope("validation");
-    expect(pipelineOf(stateOf(device), broken)).not.toBe(first);
-    expect((await device.popErrorScope())?.message).toMatch(/nothing/);
-  });
-
-  test("a compiler that can't be asked leaves no rejection unheard", async () => {
-    const unheard: unknown[] = [];
-    const listen = (reason: unknown) => unheard.push(reason);
-    process.on("unhandledRejection", listen);
-    const { createShaderModule } = device;
-    device.createShaderModule = (descriptor) => {
-      const module = createShaderModule.call(device, descriptor);
-      module.getCompilationInfo = () => Promise.reject(new Error("gone"));
-      return module;
-    };
-    const code = () => "@compute @workgroup_size(1)\nfn main() {\n}\n";
-    expect(pipelineOf(stateOf(device), { key: "unasked", code })).toBeDefined();
-    device.createShaderModule = createShaderModule;
-    await new Promise((done) => setTimeout(done, 50));
-    process.off("unhandledRejection", listen);
-    expect(unheard).toEqual([]);
   });
 
   test("a lost device gives its own reason, and the next device works", async () => {

@@ -1,9 +1,10 @@
 /** Address arithmetic, beyond what any device here holds; and tensors that are split, on a device that is told to. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { useCPUBackend } from "../../src/backends/cpu-backend.ts";
+import { columnCuts, rowWindows, windowBytes } from "../../src/backends/webgpu/binding-windows.ts";
 import { bind } from "../../src/backends/webgpu/bindings.ts";
-import { stateOf } from "../../src/backends/webgpu/state.ts";
-import { columnCuts, rowWindows, spread, windowBytes } from "../../src/backends/webgpu/windows.ts";
+import { stateOf } from "../../src/backends/webgpu/device-state.ts";
+import { spread } from "../../src/backends/webgpu/plan.ts";
 import { dispose, GatherTokens, maskSlice, ScatterTokens, tensor, toCPU, toGPU } from "../../src/index.ts";
 import { bytesOf, expectBytes, indexTensor } from "../suites/data.ts";
 import { checkMasks, checkTokens, random } from "./check.ts";
@@ -16,8 +17,8 @@ const buffer = {} as GPUBuffer;
 
 /** How a run of bytes is bound. */
 function bindable(start: number, end: number) {
-  const [{ range, shifts }] = bind([{ name: "dst", buffer, start, end }], 256);
-  return { offset: range.offset, size: range.size, shift: shifts.get("dst")! };
+  const [{ range, operands }] = bind([{ name: "dst", buffer, start, end, shiftUnit: 1 }], 256);
+  return { offset: range.offset, size: range.size, shift: operands[0].shift };
 }
 
 describe("windows", () => {
@@ -72,12 +73,23 @@ describe("windows", () => {
   });
 
   test("workgroups are spread where a dimension is too short", () => {
-    expect(spread(1, 65535)).toEqual([1, 1]);
-    expect(spread(65535, 65535)).toEqual([65535, 1]);
-    expect(spread(65536, 65535)).toEqual([65535, 2]);
-    const [x, y] = spread(2 ** 31, 65535);
+    const limits = { bindingBytes: 128 * MiB, lanes: 256, workgroups: 65535, software: false };
+    const groups = (n: number) => spread(n * 256, 1, limits).workgroups;
+    expect(groups(1)).toEqual([1, 1, 1]);
+    expect(groups(65535)).toEqual([65535, 1, 1]);
+    expect(groups(65536)).toEqual([65535, 2, 1]);
+    const [x, y] = groups(2 ** 31);
     expect(x * y).toBeGreaterThanOrEqual(2 ** 31);
     expect(y).toBeLessThanOrEqual(65535);
+    // Half as many lanes, twice as many groups; never more lanes across a row than a group has.
+    expect(spread(65535 * 256, 1, { ...limits, lanes: 128 }).workgroups).toEqual([65535, 2, 1]);
+    for (const lanes of [32, 64, 128, 256]) {
+      for (const rows of [1, 3, 1000]) {
+        const { tile, workgroups } = spread(rows, 4096, { ...limits, lanes });
+        expect(2 ** tile).toBeLessThanOrEqual(lanes);
+        expect(workgroups[0] * (lanes >> tile)).toBeGreaterThanOrEqual(rows);
+      }
+    }
   });
 
   test("bindings of one buffer: apart they stay apart, within one alignment they are one", () => {
@@ -87,15 +99,16 @@ describe("windows", () => {
       buffer,
       start,
       end,
+      shiftUnit: 1,
     });
     const bound = (...operands: Parameters<typeof bind>[0]) =>
       bind(operands, 256)
-        .map(({ name, range, writable, shifts }) => [
+        .map(({ name, range, writable, operands }) => [
           name,
           range.offset,
           range.size,
           writable,
-          Object.fromEntries(shifts),
+          Object.fromEntries(operands.map((each) => [each.name, each.shift])),
         ])
         .sort();
     expect(bound(operand("src", b, 100, 201), operand("dst", a, 300, 400))).toEqual([
@@ -134,7 +147,7 @@ describeOnDawn("tensors beyond a binding", take, () => {
 
   // No device can be asked for less than 128 MiB, so the limit that the library works with is set.
   test.each(GPU_DTYPES)("rows of %s in several bindings", async (dtype) => {
-    stateOf(device).bindingLimit = 2048;
+    stateOf(device).limits.bindingBytes = 2048;
     const base = { dtype, batch: 2, readOffset: 3, writeOffset: 4 };
     for (const batchFirst of [true, false]) {
       await checkTokens(device, { ...base, seq: 60, kept: 31, channels: 33, batchFirst, seed: 2 });
@@ -163,7 +176,7 @@ describeOnDawn("tensors beyond a binding", take, () => {
   });
 
   test.each(GPU_DTYPES)("masks of %s in several bindings", async (dtype) => {
-    stateOf(device).bindingLimit = 2048;
+    stateOf(device).limits.bindingBytes = 2048;
     const base = { dtype, batch: 2, seq: 50, channels: 1, batchFirst: true, readOffset: 3, writeOffset: 4 };
     const masks = { layers: 2, heads: 2, maskBatch: 2, padding: false };
     await checkMasks(device, { ...base, ...masks, kept: 21, seed: 1 });
@@ -171,7 +184,7 @@ describeOnDawn("tensors beyond a binding", take, () => {
   });
 
   test("at the device's own limit: 147 MB in bindings of 128 MiB", { timeout: 300_000 }, async () => {
-    stateOf(device).bindingLimit = device.limits.maxStorageBufferBindingSize;
+    stateOf(device).limits.bindingBytes = device.limits.maxStorageBufferBindingSize;
     const [seq, kept, channels] = [36_000, 18_000, 1024];
     const all = random("uint32", [1, seq, channels], 1);
     const indices = indexTensor([1, kept], seq, "random", 2);
@@ -191,7 +204,7 @@ describeOnDawn("tensors beyond a binding", take, () => {
   });
 
   test.each([-1, 0, 1])("as many rows as a binding holds, and %i", async (more) => {
-    stateOf(device).bindingLimit = 4096;
+    stateOf(device).limits.bindingBytes = 4096;
     const base = { batch: 1, batchFirst: true, readOffset: 0, writeOffset: 0, seed: 2 };
     for (const [dtype, channels] of [
       ["float32", 4],
@@ -218,7 +231,7 @@ describeOnDawn("tensors beyond a binding", take, () => {
   });
 
   test("a mask's row as long as a binding holds, and one longer", async () => {
-    stateOf(device).bindingLimit = 4096;
+    stateOf(device).limits.bindingBytes = 4096;
     const seq = (4096 - 1024) / 4;
     const base = { dtype: "float32", batch: 1, kept: 9, channels: 1, batchFirst: true, seed: 1 } as const;
     const masks = { layers: 1, heads: 2, maskBatch: 1, padding: true, readOffset: 3, writeOffset: 4 };
@@ -229,7 +242,7 @@ describeOnDawn("tensors beyond a binding", take, () => {
   });
 
   test("a slice of rows that no binding holds", async () => {
-    stateOf(device).bindingLimit = 4096;
+    stateOf(device).limits.bindingBytes = 4096;
     for (const [dtype, seq, kept, heads] of [
       ["float32", 2000, 1500, 1],
       ["float32", 2000, 100, 3],
@@ -244,13 +257,11 @@ describeOnDawn("tensors beyond a binding", take, () => {
   });
 
   test.each([-1, 0, 1])("as many workgroups as a dimension has, and %i rows more", async (more) => {
-    stateOf(device).bindingLimit = device.limits.maxStorageBufferBindingSize;
+    stateOf(device).limits.bindingBytes = device.limits.maxStorageBufferBindingSize;
     // As with bindings, the limit that the library works with is set: three workgroups of 256 lanes.
-    const limits = device.limits;
-    const three = {
-      get: (l: any, name: string) => (name === "maxComputeWorkgroupsPerDimension" ? 3 : l[name]),
-    };
-    Object.defineProperty(device, "limits", { value: new Proxy(limits, three), configurable: true });
+    const { limits } = stateOf(device);
+    const { workgroups } = limits;
+    limits.workgroups = 3;
     try {
       const base = { batch: 1, batchFirst: true, readOffset: 0, writeOffset: 0, seed: 1 };
       const rows = 3 * 256 + more;
@@ -272,12 +283,12 @@ describeOnDawn("tensors beyond a binding", take, () => {
         }
       }
     } finally {
-      Object.defineProperty(device, "limits", { value: limits, configurable: true });
+      limits.workgroups = workgroups;
     }
   });
 
   test.each([0, 1])("65535 workgroups, and %i row more", { timeout: 300_000 }, async (more) => {
-    stateOf(device).bindingLimit = device.limits.maxStorageBufferBindingSize;
+    stateOf(device).limits.bindingBytes = device.limits.maxStorageBufferBindingSize;
     const kept = 65535 * 256 + more; // a lane a row
     const all = random("uint32", [1, kept + 5, 1], 1);
     const part = random("uint32", [1, kept, 1], 2);
@@ -299,7 +310,7 @@ describeOnDawn("tensors beyond a binding", take, () => {
   });
 
   test.each(["float32", "uint8"] as const)("indices of %s rows in several bindings", async (dtype) => {
-    stateOf(device).bindingLimit = 2048; // 512 indices of 4 bytes
+    stateOf(device).limits.bindingBytes = 2048; // 512 indices of 4 bytes
     const base = { dtype, readOffset: 3, writeOffset: 4 };
     for (const batchFirst of [true, false]) {
       // 800 indices: within a row of the batch, and over its rows. An even seed has them uploaded, an odd one on the GPU.
@@ -324,7 +335,7 @@ describeOnDawn("tensors beyond a binding", take, () => {
   });
 
   test("more rows than a dispatch dimension has workgroups", async () => {
-    stateOf(device).bindingLimit = device.limits.maxStorageBufferBindingSize;
+    stateOf(device).limits.bindingBytes = device.limits.maxStorageBufferBindingSize;
     const base = { batch: 3, batchFirst: true, readOffset: 0, writeOffset: 0 };
     await checkTokens(device, { ...base, dtype: "float32", seq: 60_000, kept: 40_000, channels: 4, seed: 1 });
     await checkTokens(device, { ...base, dtype: "uint8", seq: 60_000, kept: 40_000, channels: 3, seed: 2 });

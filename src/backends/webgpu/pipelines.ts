@@ -1,7 +1,7 @@
-/** Compute pipelines: compiled once a device, by their keys. */
-import type { DeviceState } from "./state.ts";
+/** Compute pipelines: made once a device, by their keys; one that can't be made is not kept. */
+import { type DeviceState, LABEL } from "./device-state.ts";
 
-/** A shader with one entry point, `main`. */
+/** A shader with one entry point, `main`, and one constant, `lanes`. */
 export interface Program {
   /** What tells it from every other. */
   readonly key: string;
@@ -9,80 +9,84 @@ export interface Program {
   readonly code: () => string;
 }
 
-/** The pipeline of a program, compiled now unless it has been. */
+/** The pipeline of a program, made now unless it has been. Where it can't be, the state says so once the device does. */
 export function pipelineOf(state: DeviceState, program: Program): GPUComputePipeline {
-  const { device, pipelines } = state;
+  const { device, pipelines, unsettled } = state;
   let pipeline = pipelines.get(program.key);
   if (pipeline === undefined) {
-    const code = program.code();
-    const module = device.createShaderModule({ code });
-    pipeline = device.createComputePipeline(descriptor(module, program));
-    pipelines.set(program.key, pipeline);
-    // A failure is the device's to report, as any other. What the compiler refuses is not kept, and its source is shown
-    // where one waits next.
-    failure(module, program, code).then(
-      (message) => {
-        if (message === undefined) return;
-        pipelines.delete(program.key);
-        state.failure = message;
-      },
-      () => {}, // a device that went meanwhile tells by its own reason
-    );
+    const { made, whyNot } = make(state, program, (descriptor) => device.createComputePipeline(descriptor));
+    pipeline = made;
+    pipelines.set(program.key, made);
+    const settled = whyNot.then((reason) => {
+      unsettled.delete(settled);
+      if (reason === undefined) return;
+      pipelines.delete(program.key);
+      state.failure = { reason, told: false };
+    });
+    unsettled.add(settled);
   }
   return pipeline;
 }
 
 /**
- * Compiles programs ahead of their use, without holding up the device.
- * @throws Error, by rejecting, with the compiler's words and the numbered source.
+ * Makes the pipelines of programs ahead of their use, without holding up the device.
+ * @throws Error, by rejecting, with the compiler's or the device's words and the numbered source.
  */
-export async function compileAhead(
-  { device, pipelines }: DeviceState,
-  programs: readonly Program[],
-): Promise<void> {
-  const compile = async (program: Program): Promise<void> => {
+export async function makeAhead(state: DeviceState, programs: readonly Program[]): Promise<void> {
+  const { device, pipelines } = state;
+  const ahead = async (program: Program): Promise<void> => {
     if (pipelines.has(program.key)) return;
-    const code = program.code();
-    device.pushErrorScope("validation");
-    const module = device.createShaderModule({ code });
-    const scope = device.popErrorScope();
-    // Awaited together, so that none of them is left to reject unheard.
-    const [pipeline, message, invalid] = await Promise.all([
-      device.createComputePipelineAsync(descriptor(module, program)).catch((error: unknown) => error),
-      failure(module, program, code),
-      scope,
-    ]);
-    if (message !== undefined) throw new Error(message);
-    if (invalid !== null) throw new Error(`${invalid.message}\n${numbered(code)}`);
-    if (!("getBindGroupLayout" in (pipeline as object))) throw pipeline;
-    pipelines.set(program.key, pipeline as GPUComputePipeline);
+    const { made, whyNot } = make(state, program, (descriptor) =>
+      device.createComputePipelineAsync(descriptor).catch((error: unknown) => String(error)),
+    );
+    // Awaited together, so that neither is left to reject unheard.
+    const [pipeline, reason] = await Promise.all([made, whyNot]);
+    if (reason !== undefined) throw new Error(reason);
+    if (typeof pipeline === "string") throw new Error(failed(program, pipeline));
+    pipelines.set(program.key, pipeline);
   };
-  await Promise.all(programs.map(compile));
+  await Promise.all(programs.map(ahead));
 }
 
-/** Throws, once, where a shader that was compiled at its first use did not compile. */
-export function checkCompiled(state: DeviceState): void {
-  const message = state.failure;
-  state.failure = undefined;
-  if (message !== undefined) throw new Error(message);
+/** Throws where a pipeline could not be made, or the device refused other work of the library, since the last call. */
+export async function checkMade(state: DeviceState): Promise<void> {
+  // A device that is lost leaves questions open.
+  await Promise.race([Promise.all(state.unsettled), state.device.lost]);
+  if (state.failure === undefined) return;
+  state.failure.told = true;
+  throw new Error(state.failure.reason);
 }
 
-function descriptor(module: GPUShaderModule, { key }: Program): GPUComputePipelineDescriptor {
-  return { label: `random-ltd ${key}`, layout: "auto", compute: { module, entryPoint: "main" } };
+/** Has a pipeline made; `whyNot` comes to the reason why it can't be, or undefined. */
+function make<T>(
+  { device, limits: { lanes } }: DeviceState,
+  program: Program,
+  create: (descriptor: GPUComputePipelineDescriptor) => T,
+): { readonly made: T; readonly whyNot: Promise<string | undefined> } {
+  const code = program.code();
+  const label = `${LABEL} ${program.key}`;
+  device.pushErrorScope("internal");
+  device.pushErrorScope("validation");
+  const module = device.createShaderModule({ label, code });
+  const made = create({
+    label,
+    layout: "auto",
+    compute: { module, entryPoint: "main", constants: { lanes } },
+  });
+  const heard = [device.popErrorScope(), device.popErrorScope()];
+  const why = async () => {
+    const [{ messages }, ...errors] = await Promise.all([module.getCompilationInfo(), ...heard]);
+    const words = messages
+      .filter(({ type }) => type === "error")
+      .map(({ lineNum, linePos, message }) => `${lineNum}:${linePos} ${message}`);
+    words.push(...errors.flatMap((error) => error?.message ?? []));
+    return words.length > 0 ? failed(program, words.join("\n"), code) : undefined;
+  };
+  // A device that went meanwhile rejects; it says why itself.
+  return { made, whyNot: why().catch(() => undefined) };
 }
 
-/** What the compiler refuses a program for, with the numbered source; undefined where it takes it. */
-async function failure(module: GPUShaderModule, { key }: Program, code: string): Promise<string | undefined> {
-  const { messages } = await module.getCompilationInfo();
-  const errors = messages.filter(({ type }) => type === "error");
-  if (errors.length === 0) return undefined;
-  const words = errors.map(({ lineNum, linePos, message }) => `${lineNum}:${linePos} ${message}`);
-  return `the shader "${key}" does not compile:\n${words.join("\n")}\n${numbered(code)}`;
-}
-
-function numbered(code: string): string {
-  return code
-    .split("\n")
-    .map((line, i) => `${String(i + 1).padStart(4)}  ${line}`)
-    .join("\n");
+function failed({ key, code }: Program, words: string, text: string = code()): string {
+  const lines = text.split("\n").map((line, i) => `${String(i + 1).padStart(4)}  ${line}`);
+  return `the shader "${key}" can't be used on this device:\n${words}\n${lines.join("\n")}`;
 }

@@ -1,6 +1,5 @@
 /** What the library keeps for a device: only what the device's own end takes along. */
-import { wrongValue } from "../../check.ts";
-import { MAX_BINDING } from "./windows.ts";
+import { MAX_BINDING } from "./binding-windows.ts";
 
 /** Bits of GPUBufferUsage: the global that names them is missing where WebGPU is a module, as in Node. */
 export const USAGE = {
@@ -10,6 +9,18 @@ export const USAGE = {
   UNIFORM: 0x0040,
   STORAGE: 0x0080,
 } as const;
+
+/** What a plan has to know of a device. */
+export interface PlanLimits {
+  /** The largest binding, in bytes. */
+  bindingBytes: number;
+  /** Lanes of a workgroup, a power of two. */
+  lanes: number;
+  /** Workgroups along a dimension of a dispatch. */
+  workgroups: number;
+  /** Whether lanes are a processor's. */
+  software: boolean;
+}
 
 /** A buffer that the library uses again. */
 export interface PooledBuffer {
@@ -29,15 +40,14 @@ interface ParameterPool {
 /** What the library keeps for a device. */
 export interface DeviceState {
   readonly device: GPUDevice;
-  /** The largest binding, in bytes. */
-  bindingLimit: number;
-  /** Whether lanes are a processor's. */
-  readonly software: boolean;
+  readonly limits: PlanLimits;
   lost: GPUDeviceLostInfo | undefined;
   /** By their programs' keys. */
   readonly pipelines: Map<string, GPUComputePipeline>;
-  /** Why a shader did not compile at its first use, until somebody is told. */
-  failure: string | undefined;
+  /** Pipelines that the device has not yet said it could make. */
+  readonly unsettled: Set<Promise<void>>;
+  /** Why work of the library failed; gone at the first call after somebody was told. */
+  failure: { readonly reason: string; told: boolean } | undefined;
   readonly parameters: ParameterPool;
   /** Uploaded indices of calls that an encoder records: they go with the encoder. */
   readonly arenas: WeakMap<GPUCommandEncoder, { buffer: GPUBuffer; used: number }>;
@@ -53,10 +63,10 @@ export function stateOf(device: GPUDevice): DeviceState {
   if (state === undefined) {
     const made: DeviceState = {
       device,
-      bindingLimit: Math.min(device.limits.maxStorageBufferBindingSize, MAX_BINDING),
-      software: isSoftware(device),
+      limits: planLimits(device),
       lost: undefined,
       pipelines: new Map(),
+      unsettled: new Set(),
       failure: undefined,
       parameters: { slabs: [], slots: new Map(), free: 0 },
       arenas: new WeakMap(),
@@ -65,21 +75,30 @@ export function stateOf(device: GPUDevice): DeviceState {
     void device.lost.then((info) => {
       made.lost = info;
     });
+    // What the device refuses of the library's own (a buffer that was destroyed, memory that was not there) leaves zeros.
+    device.addEventListener?.("uncapturederror", ({ error: { message } }) => {
+      if (message.includes(LABEL)) made.failure ??= { reason: message, told: false };
+    });
     states.set(device, made);
     state = made;
   }
   return state;
 }
 
-/** Throws, with the device's own reason, where it is lost. */
-export function checkNotLost({ lost, device }: DeviceState): void {
-  if (lost === undefined) return;
-  const words = `one lost (${lost.reason ?? "unknown"}): ${lost.message}`;
-  wrongValue("device", "a device that is not lost", device, words);
+/** With what the label of everything begins that the library makes on a device. */
+export const LABEL = "random-ltd";
+
+function planLimits({ limits, adapterInfo }: GPUDevice): PlanLimits {
+  const lanes = Math.min(256, limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
+  return {
+    bindingBytes: Math.min(limits.maxStorageBufferBindingSize, MAX_BINDING),
+    lanes: 2 ** Math.floor(Math.log2(lanes)),
+    workgroups: limits.maxComputeWorkgroupsPerDimension,
+    software: isSoftware(adapterInfo),
+  };
 }
 
-function isSoftware(device: GPUDevice): boolean {
-  const info = device.adapterInfo as (GPUAdapterInfo & { isFallbackAdapter?: boolean }) | undefined;
+function isSoftware(info: (GPUAdapterInfo & { isFallbackAdapter?: boolean }) | undefined): boolean {
   return (
     info?.isFallbackAdapter === true ||
     /swiftshader|llvmpipe|lavapipe/i.test(`${info?.architecture} ${info?.description}`)

@@ -1,8 +1,9 @@
 import { checkObject, wrongType, wrongValue } from "../../check.ts";
-import { type Files, programOf, type Variant } from "./kernels.ts";
-import { compileAhead } from "./pipelines.ts";
-import { filesOf, type How } from "./rows.ts";
-import { checkNotLost, stateOf } from "./state.ts";
+import { checkDevice, checkNotLost } from "./checks.ts";
+import { stateOf } from "./device-state.ts";
+import { makeAhead } from "./pipelines.ts";
+import { programOf } from "./programs.ts";
+import { everyShader } from "./shader-choice.ts";
 
 /** Options of {@link requestGPUDevice}. */
 export interface RequestGPUDeviceOptions {
@@ -41,7 +42,7 @@ export async function requestGPUDevice(options: RequestGPUDeviceOptions = {}): P
  * without holding up the device. What is not prepared is compiled when it is first called.
  *
  * @param device The device to compile for.
- * @throws Error, by rejecting, where a shader does not compile: the compiler's words and the numbered source;
+ * @throws Error, by rejecting, where a shader can't be used on the device: its words and the numbered source;
  *   RangeError where the device is lost.
  * @example
  * await prepareGPU(device);
@@ -51,46 +52,9 @@ export async function prepareGPU(device: GPUDevice): Promise<void> {
   const state = stateOf(device);
   await null; // a device that was lost before the library knew it says so now
   checkNotLost(state);
-  await compileAhead(state, usualVariants().map(programOf));
-  checkNotLost(state);
-}
-
-/** Every shader as it is where each of its buffers has a binding of its own. */
-function usualVariants(): Variant[] {
-  const hows: How[] = [
-    { from: "index", retain: "src" },
-    { from: "corner", retain: "src" },
-    { from: "map", retain: "src", rest: "base" },
-    { from: "map", retain: "src", rest: "zero" },
-    { from: "map", retain: "zero", rest: "base" },
-    { from: "named", retain: "src" },
-    { from: "named", retain: "zero" },
-    { from: "named", retain: "add" },
-  ];
-  const rows = hows.flatMap((how) =>
-    // Nothing is added by bytes.
-    (how.retain === "add" ? [16, 4] : [16, 4, 1]).map((unit) => ({
-      files: filesOf(how, unit),
-      unitBytes: Math.max(unit, 4),
-    })),
+  await makeAhead(
+    state,
+    everyShader().map((shader) => programOf(shader)),
   );
-  const mask = (unitBytes: number, elementBytes: number, ...work: Files): Variant => ({
-    files: ["masks", ...work],
-    unitBytes,
-    elementBytes,
-  });
-  return [
-    ...rows,
-    { files: ["rows", "to_named", "invert"], unitBytes: 4 },
-    mask(16, 4, "quads"),
-    mask(4, 4, "words"),
-    ...[1, 2].flatMap((size) => [mask(4, size, "store", "parts"), mask(4, size, "store", "odd")]),
-  ];
-}
-
-/** A GPUDevice, told by what it does: tags don't survive every runtime. */
-export function checkDevice(device: unknown): asserts device is GPUDevice {
-  if (typeof device !== "object" || device === null || !("queue" in device) || !("createBuffer" in device)) {
-    wrongType("device", "a GPUDevice", device);
-  }
+  checkNotLost(state);
 }

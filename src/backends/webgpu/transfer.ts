@@ -10,11 +10,13 @@ import {
   zeros,
 } from "../../tensor.ts";
 import type { CPUTensor, DType, GPUTensor } from "../../types.ts";
-import { checkDevice } from "./device.ts";
-import { checkGPUDType, lastWordEnd, ownsBuffer, webgpuOperations } from "./operations.ts";
-import { checkCompiled } from "./pipelines.ts";
-import { copyBytes } from "./rows.ts";
-import { checkNotLost, stateOf, USAGE } from "./state.ts";
+import { checkDevice, checkGPUDType, checkNotLost, liveStateOf } from "./checks.ts";
+import { LABEL, USAGE } from "./device-state.ts";
+import { lastWordEnd, webgpuOperations } from "./gpu-operations.ts";
+import { isDisposed, release } from "./ownership.ts";
+import { checkMade } from "./pipelines.ts";
+import { record } from "./recorder.ts";
+import { planCopy } from "./row-plans.ts";
 
 /** Options of {@link gpuTensor}. */
 export interface GPUTensorOptions {
@@ -52,6 +54,8 @@ export function gpuTensor(
   if (typeof buffer !== "object" || buffer === null || !("mapState" in buffer)) {
     wrongType("buffer", "a GPUBuffer", buffer);
   }
+  if (isDisposed({ buffer }))
+    wrongType("buffer", "a buffer of no disposed tensor", buffer, "one of a disposed tensor");
   checkShape("shape", shape);
   checkGPUDType("dtype", dtype, dtype);
   checkObject("options", options);
@@ -93,7 +97,7 @@ export function toGPU(tensor: CPUTensor, device: GPUDevice, options: ToGPUOption
   checkGPUDType("tensor", t.dtype, t);
   checkDevice(device);
   checkObject("options", options);
-  checkNotLost(stateOf(device));
+  liveStateOf(device);
   let { out } = options;
   if (out === undefined) {
     out = webgpuOperations.empty(device, t.shape, t.dtype);
@@ -120,7 +124,8 @@ function write(out: GPUTensor, bytes: Uint8Array): void {
   padded.set(bytes.subarray(done));
   const staged = webgpuOperations.empty(device, [padded.length], "uint8");
   device.queue.writeBuffer(staged.buffer, 0, padded);
-  copyBytes(device, { buffer, byteOffset: byteOffset + done }, staged, rest);
+  const state = liveStateOf(device);
+  record(state, planCopy({ buffer, byteOffset: byteOffset + done }, staged, rest, state.limits), undefined);
   staged.buffer.destroy();
 }
 
@@ -130,22 +135,22 @@ function write(out: GPUTensor, bytes: Uint8Array): void {
  *
  * @param gpuTensor A GPU tensor.
  * @returns A new CPU tensor of its shape and dtype.
- * @throws By rejecting. TypeError where it is no GPU tensor; RangeError where its device is lost, with the device's own
- *   reason; Error where a shader did not compile since the last time, with its numbered source.
+ * @throws By rejecting. TypeError where it is no GPU tensor or is disposed; RangeError where its device is lost, with the
+ *   device's own reason; Error where the device could not do work of the library since the last operation: a shader
+ *   with its numbered source, or the device's words.
  * @example
  * const { data } = await toCPU(hidden);
  */
 export async function toCPU(gpuTensor: GPUTensor): Promise<CPUTensor> {
   const t = checkGPUTensor(gpuTensor);
   const { device, buffer, byteOffset } = t;
-  const state = stateOf(device);
-  checkNotLost(state);
+  const state = liveStateOf(device);
   const result = zeros([...t.shape], t.dtype);
   const bytes = bytesOf(result);
   const start = byteOffset - (byteOffset % 4);
   const size = Math.ceil((byteOffset + bytes.byteLength) / 4) * 4 - start;
   const staging = device.createBuffer({
-    label: "random-ltd toCPU",
+    label: `${LABEL} toCPU`,
     size,
     usage: USAGE.MAP_READ | USAGE.COPY_DST,
   });
@@ -153,15 +158,15 @@ export async function toCPU(gpuTensor: GPUTensor): Promise<CPUTensor> {
   let copied: GPUTensor | undefined;
   if ((buffer.usage & USAGE.COPY_SRC) === 0) {
     copied = webgpuOperations.empty(device, [size], "uint8");
-    copyBytes(device, copied, { buffer, byteOffset: start }, size);
+    record(state, planCopy(copied, { buffer, byteOffset: start }, size, state.limits), undefined);
     source = { buffer: copied.buffer, start: 0 };
   }
-  const encoder = device.createCommandEncoder({ label: "random-ltd toCPU" });
+  const encoder = device.createCommandEncoder({ label: `${LABEL} toCPU` });
   encoder.copyBufferToBuffer(source.buffer, source.start, staging, 0, size);
   device.queue.submit([encoder.finish()]);
   try {
     await staging.mapAsync(1); // GPUMapMode.READ
-    checkCompiled(state);
+    await checkMade(state);
     bytes.set(new Uint8Array(staging.getMappedRange(), byteOffset - start, bytes.byteLength));
     return result;
   } catch (error) {
@@ -179,7 +184,7 @@ export async function toCPU(gpuTensor: GPUTensor): Promise<CPUTensor> {
 
 /**
  * Frees a tensor that the library made, by `toGPU` or as a result. Of a view or of a caller's buffer it only lets go.
- * Work that was submitted before goes on; a tensor is not to be used afterwards.
+ * Work that was submitted before goes on; afterwards the tensor, and every view of it, is refused wherever it is used.
  *
  * @param gpuTensor A GPU tensor. Disposing of it twice does nothing.
  * @throws TypeError where it is no GPU tensor.
@@ -187,8 +192,8 @@ export async function toCPU(gpuTensor: GPUTensor): Promise<CPUTensor> {
  * dispose(retained);
  */
 export function dispose(gpuTensor: GPUTensor): void {
-  const t = checkGPUTensor(gpuTensor);
-  if (ownsBuffer(t)) t.buffer.destroy();
+  if (typeof gpuTensor === "object" && gpuTensor !== null && isDisposed(gpuTensor)) return;
+  release(checkGPUTensor(gpuTensor));
 }
 
 function checkGPUTensor(value: unknown): GPUTensor {

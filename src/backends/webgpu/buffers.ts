@@ -3,7 +3,7 @@
  * nobody tells the library when that encoder is submitted. What the library submitted itself may be rewritten at
  * once, as the queue keeps the order.
  */
-import { type DeviceState, type PooledBuffer, USAGE } from "./state.ts";
+import { type DeviceState, LABEL, type PooledBuffer, USAGE } from "./device-state.ts";
 
 const SLOT = 256; // the largest alignment of a uniform binding
 const SLAB = 64 * 1024;
@@ -97,7 +97,7 @@ function pooled(
 ): PooledBuffer {
   const most = device.limits.maxBufferSize;
   const size = Math.min(wanted, most - (most % 4));
-  return { buffer: device.createBuffer({ label: "random-ltd", size, usage }), recorded: false };
+  return { buffer: device.createBuffer({ label: LABEL, size, usage }), recorded: false };
 }
 
 function release({ buffer, recorded }: PooledBuffer): void {

@@ -12,10 +12,22 @@ const MAX_ROWS = 2 ** 31;
 /** The largest binding that byte addresses of 32 bits reach. */
 export const MAX_BINDING: number = 2 ** 32 - 4096;
 
+/** A buffer that the recorder gets for a plan, the same one wherever this object stands. */
+export type Temporary =
+  | { readonly upload: Uint8Array } // with these bytes in it
+  | { readonly scratch: "idx" | "map"; readonly bytes: number };
+
 /** Bytes in a buffer, from `byteOffset` on. */
-export interface GPUBytes {
-  readonly buffer: GPUBuffer;
+export interface Bytes {
+  readonly buffer: GPUBuffer | Temporary;
   readonly byteOffset: number;
+}
+
+/** Some of them. */
+export interface Range {
+  readonly buffer: GPUBuffer | Temporary;
+  readonly start: number;
+  readonly end: number;
 }
 
 /** A run of rows. */
@@ -56,17 +68,11 @@ export function columnCuts(rowBytes: number, budget: number): Columns[] {
 
 /** Where a window lies in its buffer. */
 export function windowBytes(
-  { buffer, byteOffset }: GPUBytes,
+  { buffer, byteOffset }: Bytes,
   rowBytes: number,
   window: Window,
   columns: Columns = { start: 0, bytes: rowBytes },
-): { buffer: GPUBuffer; start: number; end: number } {
+): Range {
   const start = byteOffset + window.first * rowBytes + columns.start;
   return { buffer, start, end: start + (window.rows - 1) * rowBytes + columns.bytes };
-}
-
-/** Workgroups along x and y for `count` of them: a dimension holds 65535. */
-export function spread(count: number, most: number): [number, number] {
-  const x = Math.min(count, most);
-  return [x, Math.ceil(count / x)];
 }

@@ -2,23 +2,11 @@
 import { wrongType, wrongValue } from "../../check.ts";
 import { checkShape, elementBytes, elementCount } from "../../tensor.ts";
 import type { DType, GPUOperations, GPUTensor } from "../../types.ts";
+import { checkGPUDType, liveStateOf } from "./checks.ts";
+import { LABEL, USAGE } from "./device-state.ts";
 import { webgpuMasks } from "./masks.ts";
-import { checkNotLost, stateOf, USAGE } from "./state.ts";
+import { isDisposed, own, viewOf } from "./ownership.ts";
 import { webgpuTokens } from "./tokens.ts";
-
-const owned: WeakSet<GPUTensor> = /* @__PURE__ */ new WeakSet();
-
-/** Whether a tensor's buffer is its own, so that `dispose` may destroy it: not a view's, not a caller's. */
-export function ownsBuffer(t: GPUTensor): boolean {
-  return owned.has(t);
-}
-
-const GPU_DTYPES: readonly DType[] = ["float32", "float16", "bfloat16", "int32", "uint32", "uint8"];
-
-/** Throws unless `dtype` is one that GPUs hold. */
-export function checkGPUDType(name: string, dtype: unknown, got: unknown): void {
-  if (!GPU_DTYPES.includes(dtype as DType)) wrongType(name, GPU_DTYPES.join(" or "), got);
-}
 
 /** Where the last word of a tensor ends, in bytes from the beginning of its buffer. */
 export function lastWordEnd(byteOffset: number, shape: readonly number[], dtype: DType): number {
@@ -35,6 +23,7 @@ export const webgpuOperations: GPUOperations = /* @__PURE__ */ (() => ({
     checkShape(name, shape);
     checkGPUDType(name, dtype, t);
     if (typeof device?.queue !== "object") wrongType(name, "a tensor of a GPUDevice", t);
+    if (isDisposed(t)) wrongType(name, "a tensor that is not disposed", t, "a disposed one");
     const end = lastWordEnd(byteOffset, shape, dtype);
     if (
       !Number.isInteger(byteOffset) ||
@@ -52,29 +41,27 @@ export const webgpuOperations: GPUOperations = /* @__PURE__ */ (() => ({
   },
 
   empty(device: GPUDevice, shape: readonly number[], dtype: DType): GPUTensor {
-    checkNotLost(stateOf(device));
+    liveStateOf(device);
     const bytes = elementCount(shape) * elementBytes(dtype);
     const most = device.limits.maxBufferSize;
     if (bytes > most)
       wrongValue("shape", `a tensor of at most ${most} bytes on this device`, shape, `${bytes} bytes`);
     const buffer = device.createBuffer({
-      label: `random-ltd ${dtype} [${shape}]`,
+      label: `${LABEL} ${dtype} [${shape}]`,
       size: Math.ceil(bytes / 4) * 4,
       usage: USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST,
     });
-    const t: GPUTensor = {
+    return own({
       buffer,
       byteOffset: 0,
       shape: [...shape],
       dtype,
       device,
       operations: webgpuOperations,
-    };
-    owned.add(t);
-    return t;
+    });
   },
 
   view(t: GPUTensor, byteOffset: number, shape: readonly number[]): GPUTensor {
-    return { ...t, byteOffset, shape: [...shape] };
+    return viewOf(t, { ...t, byteOffset, shape: [...shape] });
   },
 }))();

@@ -1,5 +1,0 @@
-// The rest is copied.
-const RESTS = true;
-fn rest(at: u32) -> unit {
-  return base[at];
-}

@@ -1,0 +1,45 @@
+/** Plans of operations on rows of tokens, as what moves between all tokens and the retained ones. */
+import type { GPUTensor, RowGeometry, TokenOperations } from "../../types.ts";
+import type { Bytes } from "./binding-windows.ts";
+import type { PlanLimits } from "./device-state.ts";
+import type { Step } from "./plan.ts";
+import { planRows } from "./row-plans.ts";
+import type { Moving } from "./shader-choice.ts";
+
+/** What an operation reads and writes. `base` is what the rest is copied from, and `idx` shares no buffer with `dst`. */
+export interface TokenOperands {
+  readonly dst: Bytes;
+  readonly src?: Bytes;
+  readonly base?: Bytes;
+  readonly idx: Bytes;
+}
+
+/** An operation on tokens; of `scatter` and `zeroRows`, "InPlace" is where `dst` is the tensor that they change. */
+export type TokenOperation = keyof TokenOperations<GPUTensor> | "scatterInPlace" | "zeroRowsInPlace";
+
+/** How each moves rows. */
+const WAYS: Record<TokenOperation, Moving> = {
+  gather: { from: "index", retained: "moved", rest: "left" },
+  scatterZeros: { from: "map", retained: "moved", rest: "zeroed" },
+  accumulate: { from: "named", retained: "added", rest: "left" },
+  scatter: { from: "map", retained: "moved", rest: "copied" },
+  scatterInPlace: { from: "named", retained: "moved", rest: "left" },
+  zeroRows: { from: "map", retained: "zeroed", rest: "copied" },
+  zeroRowsInPlace: { from: "named", retained: "zeroed", rest: "left" },
+};
+
+/** The plan of an operation. */
+export function planTokens(
+  operation: TokenOperation,
+  operands: TokenOperands,
+  { batch, seq, retained, rowBytes, batchFirst }: RowGeometry,
+  limits: PlanLimits,
+): Step[] {
+  const [all, some] = [batch * seq, batch * retained];
+  const [dstRows, srcRows] = operation === "gather" ? [some, all] : [all, some];
+  const strides = batchFirst
+    ? { inner: retained, idx_outer: retained, idx_rest: 1, all_outer: seq, all_rest: 0, all_step: 1 }
+    : { inner: batch, idx_outer: 1, idx_rest: retained, all_outer: 0, all_rest: 1, all_step: batch };
+  const numbering = { seq, ...strides };
+  return planRows({ ...WAYS[operation], ...operands, rowBytes, dstRows, srcRows, numbering }, limits);
+}
