@@ -7,7 +7,7 @@ const WHOLE = [
   "test/trainer/**",
   "test/runtimes/**",
   "test/adapters/{frameworks,jax-*,tfjs,tfjs-*}.test.ts",
-  "test/{bundles,demo,package,readme,soak}.test.ts",
+  "test/{babel,bundles,demo,package,readme,soak,tarball,ties,uniform}.test.ts",
   "test/routing/{devices,training}.test.ts",
 ];
 

@@ -88,10 +88,10 @@ async function makeWasm() {
 }
 
 /**
- * One number for files and folders, their names and their bytes; undefined where one is missing.
- * @param {string[]} paths
+ * One hash of files and folders, their names and their bytes; undefined where one is missing.
+ * @param {readonly string[]} paths
  */
-function digestOf(paths) {
+export function digestOf(paths) {
   const hash = createHash("sha256");
   for (const path of ["scripts/generate.js", ...paths]) {
     if (!existsSync(path)) return undefined;

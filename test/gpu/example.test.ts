@@ -6,12 +6,8 @@ import { whyNoDawn } from "./dawn.ts";
 const reason = whyNoDawn();
 const example = exampleUnder("### Raw WebGPU");
 
-test("the README's example in raw WebGPU has fewer than 30 lines", () => {
-  expect(example.trimEnd().split("\n").length).toBeLessThan(30);
-});
-
 test.skipIf(reason)(
-  `it prints the losses of the model written out token by token ${reason ?? ""}`,
+  `the README's example in raw WebGPU prints the losses of the model written out token by token ${reason ?? ""}`,
   async () => {
     const got = await runExample(example, { options: ["--import", "./test/suites/with-gpu.js"] });
     const wanted = lossesByHand(0, Math.fround);
