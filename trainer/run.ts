@@ -6,7 +6,16 @@ import { Model, toArrays } from "./models/model.ts";
 import type { Arrays } from "./models/parts.ts";
 import { AdamW, learningRate } from "./optimizer.ts";
 import { estimate } from "./statistics.ts";
-import type { Evaluation, History, HostArrays, RunConfig, RunState, Task, Totals } from "./types.ts";
+import type {
+  Evaluation,
+  History,
+  HostArray,
+  HostArrays,
+  RunConfig,
+  RunState,
+  Task,
+  Totals,
+} from "./types.ts";
 
 /** What a step came to. */
 export interface StepResult {
@@ -191,8 +200,17 @@ export class Run {
   }
 
   async #rows(batch: HostArrays): Promise<{ losses: number[]; right: number[] }> {
-    const [losses, right] = this.model.evaluate(this.#weights, toArrays(batch));
+    const [losses, right, logits] = this.model.evaluate(this.#weights, toArrays(batch));
+    logits.dispose();
     return { losses: [...(await losses.data())], right: [...(await right.data())] };
+  }
+
+  /** The logits `[B,N,V]` of a batch as large as the run's own: what the model answers now. The clock stands. */
+  async logits(batch: HostArrays): Promise<HostArray> {
+    const [losses, right, logits] = this.model.evaluate(this.#weights, toArrays(batch));
+    tree.dispose([losses, right]);
+    const shape = [...logits.shape];
+    return { shape, data: (await logits.data()) as Float32Array };
   }
 
   /**

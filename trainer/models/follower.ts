@@ -1,16 +1,9 @@
 /** A transformer without positions that answers at its first token: for *arrows*. */
 import { numpy as np } from "@jax-js/jax";
+import { followerVocab } from "../tasks/arrows.ts";
 import type { FollowerConfig } from "../types.ts";
 import { rmsNorm } from "./layers.ts";
 import { type Parts, tableGrad } from "./parts.ts";
-
-/**
- * Rows of the table: a node as what an arrow leaves, as what it points to, as the start; then the mark of a query. What
- * lies above is not used: the WASM backend takes ten times as long for a gradient whose rows are no multiple of 4.
- */
-export function followerVocab(nodes: number): number {
-  return 4 * Math.ceil((3 * nodes + 1) / 4);
-}
 
 /**
  * Batch: `tokens` float32 `[B,S,V]`, for each token which rows of the table add up to it, and `targets` int32

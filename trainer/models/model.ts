@@ -47,7 +47,7 @@ export class Model {
   readonly #parts: Parts;
   readonly #rotary: Rotary | null;
   readonly #gradients: OwnedFunction<(...args: any[]) => [np.Array, Arrays]>;
-  readonly #evaluate: OwnedFunction<(...args: any[]) => [np.Array, np.Array]>;
+  readonly #evaluate: OwnedFunction<(...args: any[]) => [np.Array, np.Array, np.Array]>;
 
   constructor(config: ModelConfig, dropping: Dropping) {
     const { layers, channels, heads } = config;
@@ -115,8 +115,11 @@ export class Model {
     return this.#gradients(tree.ref(weights), batch, routes, this.#tables());
   }
 
-  /** The mean loss of each row `[B]` and its part of right answers `[B]`, all tokens everywhere. Borrows the weights. */
-  evaluate(weights: Arrays, batch: Arrays): [np.Array, np.Array] {
+  /**
+   * The mean loss of each row `[B]`, its part of right answers `[B]`, and the logits `[B,N,V]`, all tokens everywhere.
+   * Borrows the weights.
+   */
+  evaluate(weights: Arrays, batch: Arrays): [np.Array, np.Array, np.Array] {
     return this.#evaluate(tree.ref(weights), batch, this.#tables());
   }
 
@@ -211,17 +214,17 @@ export class Model {
     return [loss as np.Array, Object.fromEntries(inOrder)];
   }
 
-  #rows(weights: Arrays, batch: Arrays, tables: Arrays): [np.Array, np.Array] {
+  #rows(weights: Arrays, batch: Arrays, tables: Arrays): [np.Array, np.Array, np.Array] {
     const all = Array.from({ length: this.config.layers }, (_, l) => l);
     let x = this.#parts.embed(part(weights, "embed."), batch);
     x = this.#layers(this.#blocks(weights, all), x, this.#rotaryAt(tables, null));
     const logits = this.#parts.logits(part(weights, "head."), x);
     const targets = this.#parts.targets(batch, null);
     const right = np.equal(np.argmax(logits.ref, -1), targets.ref).astype(np.float32).mean(-1);
-    const losses = rowLosses(logits, targets);
+    const losses = rowLosses(logits.ref, targets);
     targets.dispose();
     tree.dispose([weights, batch, tables] as never);
-    return [losses, right];
+    return [losses, right, logits];
   }
 }
 

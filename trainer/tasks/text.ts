@@ -10,6 +10,8 @@ const RARE = 10;
 /** Training and held-out text as numbers below `vocab`; 0 is "rare". */
 export interface TextData {
   readonly vocab: number;
+  /** What each number stands for; what is rare has none. */
+  readonly characters: readonly (string | undefined)[];
   readonly train: Int32Array;
   readonly heldOut: Int32Array;
 }
@@ -25,6 +27,7 @@ export function readChapters(chapters: readonly string[]): TextData {
   return {
     // A multiple of 4, for the WASM backend's sake.
     vocab: 4 * Math.ceil((known.length + 1) / 4),
+    characters: [undefined, ...known],
     train: encode(text),
     heldOut: encode(chapters.slice(FIRST_HELD_OUT).join("\n\n")),
   };
