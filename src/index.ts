@@ -37,7 +37,6 @@ export type {
   Kwargs,
   Layer,
   LayerFunction,
-  LayerGradient,
   LayerObject,
   LayerOutput,
 } from "./routing/layer-types.ts";

@@ -51,7 +51,6 @@ export interface GPTSampleOptions<M extends Tensor = Tensor> extends SampleOptio
    * "slice" (the default): the top-left `K x K`, refused for a CPU mask for which that is wrong.
    * "gather": rows and columns at the retained positions, right for every mask.
    * "slice-unchecked": the top-left `K x K` whatever the mask holds, as DeepSpeed does.
-   * A GPU mask can't be looked into: it wants its mode named, and "slice" is the caller's word.
    */
   maskMode?: MaskMode;
 }
@@ -207,8 +206,7 @@ function draw(request: SampleRequest): CPUTensor<Int32Array> {
 export function gptSampleTokens<O extends GPTSampleOptions>(options: O): SampledTokens<NewMask<O>>;
 export function gptSampleTokens(options: GPTSampleOptions): SampledTokens {
   const { request, attn, encoder } = checkSampling(options, GPT_NAMES);
-  // What a GPU mask holds can't be looked into, so nothing is right by default.
-  const { maskMode = attn && isGPUTensor(attn.mask) ? undefined : "slice" } = options;
+  const { maskMode = "slice" } = options;
   const mode = checkChoice<MaskMode>("maskMode", maskMode, ["slice", "gather", "slice-unchecked"]);
   const retained = request.reservedLength;
   if (attn && mode === "slice" && !isGPUTensor(attn.mask)) {

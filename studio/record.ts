@@ -1,0 +1,45 @@
+/** Records the race that the page shows before Start: npm run studio:record [-- seconds]. Node, WASM, one thread. */
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { layersOf } from "./plan.ts";
+import { defaultsOf } from "./settings.ts";
+import { drive } from "./worker/drive.ts";
+import { append, emptySeries, type LaneSeries, type News } from "./worker/protocol.ts";
+
+const seconds = Number(process.argv[2] ?? 120);
+const settings = { ...defaultsOf("arrows"), seconds, backend: "wasm" as const };
+const series = new Map(settings.lanes.map((lane) => [lane, emptySeries(lane, layersOf(settings, lane))]));
+
+function hear(news: News): void {
+  if (news.kind === "compiling") process.stderr.write(`\rcompiling ${news.done + 1} of ${news.of}    `);
+  if (news.kind === "steps") {
+    append(series.get(news.lane)!.steps, news.steps);
+    process.stderr.write(`\r${news.lane} ${news.steps.seconds.at(-1)?.toFixed(0)} of ${seconds} s    `);
+  }
+  if (news.kind === "held") {
+    const one = series.get(news.lane)!;
+    series.set(news.lane, { ...one, held: [...one.held, news.held], rowLosses: news.rowLosses });
+  }
+}
+
+/** A run with five figures to a number: what a chart shows. */
+function small(one: LaneSeries): LaneSeries {
+  const round = (list: readonly number[]) => list.map((v) => Number(v.toPrecision(5)));
+  const { steps } = one;
+  return {
+    ...one,
+    steps: {
+      seconds: round(steps.seconds),
+      layerTokens: steps.layerTokens,
+      loss: round(steps.loss),
+      reserved: steps.reserved,
+      ms: round(steps.ms),
+      flops: steps.flops,
+    },
+    rowLosses: round(one.rowLosses),
+  };
+}
+
+await drive({ kind: "start", settings }, hear, { wanted: "run", saveNow: false });
+const file = fileURLToPath(new URL("../../studio/recorded/arrows.json", import.meta.url));
+writeFileSync(file, `${JSON.stringify({ seconds, series: [...series.values()].map(small) })}\n`);

@@ -1,0 +1,80 @@
+/** Tokens as words: a strip for each layer, and the words that the chosen layer reads. */
+import { useEffect, useRef } from "preact/hooks";
+import { palette } from "../charts/svg.ts";
+import type { Example } from "../example.ts";
+import type { LayerTokens } from "../retained.ts";
+import { theme } from "../theme.ts";
+import { type ShownProps, sizeWords } from "./layers.ts";
+
+interface WordsProps extends ShownProps {
+  readonly example: Extract<Example, { kind: "words" }>;
+  readonly layer: number;
+  readonly onLayer: (layer: number) => void;
+}
+
+export function LayerWords({ example, layers, layer, onLayer, token, onToken, S }: WordsProps) {
+  const shown = Math.min(layer, layers.length - 1);
+  const counts = layers[shown]?.counts ?? null;
+  return (
+    <>
+      <div class="codes">
+        {layers.map((one, l) => (
+          <button
+            type="button"
+            class="code"
+            key={String(l)}
+            aria-pressed={l === shown}
+            onClick={() => onLayer(l)}
+          >
+            <span>Layer {l}</span>
+            <Strip layer={one} S={S} />
+            <span>{sizeWords(one, S)}</span>
+          </button>
+        ))}
+      </div>
+      <p class="book">
+        {example.words.slice(0, S).map((word, i) => {
+          const Tag = counts === null || counts[i] >= 0.5 ? "b" : "span";
+          return (
+            <Tag key={String(i)} title={`token ${i}`} onClick={() => onToken(i)}>
+              {word}
+              {example.spaced ? " " : ""}
+            </Tag>
+          );
+        })}
+      </p>
+      <div class="scrub">
+        <label>
+          <span class="sr">Token to follow</span>
+          <input
+            type="range"
+            min={0}
+            max={S - 1}
+            value={token}
+            onInput={(event) => onToken(event.currentTarget.valueAsNumber)}
+          />
+        </label>
+        <output>
+          token <b>{token}</b>: {example.words[token]}
+        </output>
+      </div>
+    </>
+  );
+}
+
+function Strip({ layer, S }: { layer: LayerTokens; S: number }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useEffect(() => {
+    const context = canvas.current!.getContext("2d")!;
+    const colors = palette();
+    context.fillStyle = colors.line;
+    context.fillRect(0, 0, S, 1);
+    context.fillStyle = colors.color("--ltd");
+    for (let i = 0; i < S; i++) {
+      context.globalAlpha = layer.counts === null ? 1 : layer.counts[i];
+      context.fillRect(i, 0, 1, 1);
+    }
+    context.globalAlpha = 1;
+  }, [layer, S, theme.value]);
+  return <canvas ref={canvas} width={S} height={1} />;
+}

@@ -1,0 +1,12 @@
+/** What both ways of showing layers share. */
+import type { LayerTokens } from "../retained.ts";
+
+export interface ShownProps {
+  readonly layers: readonly LayerTokens[];
+  readonly token: number;
+  readonly onToken: (token: number) => void;
+  readonly S: number;
+}
+
+export const sizeWords = ({ counts, retained }: LayerTokens, S: number) =>
+  counts === null ? `all ${S}` : `${retained} of ${S}`;

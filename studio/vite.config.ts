@@ -1,0 +1,25 @@
+/** The page: `npm run studio` serves it, `npm run studio:build` makes build/studio, which works from any path. */
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vite";
+import { makeData } from "./data/make.ts";
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig(async () => {
+  const publicDir = here("../build/studio-data");
+  await makeData(publicDir);
+  return {
+    root: here("."),
+    base: "./",
+    publicDir,
+    resolve: {
+      alias: {
+        "random-ltd/jax": here("../src/adapters/jax.ts"),
+        "random-ltd": here("../src/index.ts"),
+      },
+    },
+    esbuild: { jsx: "automatic" as const, jsxImportSource: "preact" },
+    worker: { format: "es" as const },
+    build: { outDir: here("../build/studio"), emptyOutDir: true, target: "es2022", assetsInlineLimit: 0 },
+  };
+});

@@ -1,0 +1,94 @@
+/** Charts as plain data: thinning, reading, ticks, and the SVG that is saved. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { type Figure, rangeOf, thinned, ticksOf, valueAt } from "../../studio/charts/figure.ts";
+import { toSVG } from "../../studio/charts/svg.ts";
+
+const line = (name: string, y: number[], faint = false) => ({
+  name,
+  color: "--full",
+  x: y.map((_, i) => i),
+  y,
+  faint,
+});
+const figure = (...lines: Figure["lines"]): Figure => ({
+  title: "Held-out loss",
+  xName: "s",
+  yName: "loss",
+  lines,
+  xMax: 10,
+});
+
+describe("thinning", () => {
+  test("keeps short curves as they are", () => {
+    const y = [3, 1, 2];
+    expect(thinned([0, 1, 2], y)).toEqual({ x: [0, 1, 2], y });
+  });
+
+  test("keeps the ends, the lowest and the highest of long ones, in order", () => {
+    const y = Float64Array.from({ length: 40_000 }, (_, i) => Math.sin(i / 50));
+    y[12_345] = 9;
+    y[23_456] = -9;
+    const x = Float64Array.from(y, (_, i) => i);
+    const out = thinned(x, y);
+    expect(out.x.length).toBeLessThan(1300);
+    expect(out.x[0]).toBeLessThan(70);
+    expect(out.x.at(-1)).toBe(39_999);
+    expect(Math.max(...out.y)).toBe(9);
+    expect(Math.min(...out.y)).toBe(-9);
+    expect([...out.x].sort((a, b) => a - b)).toEqual(out.x);
+  });
+});
+
+describe("reading", () => {
+  test("goes straight between points, and says nothing outside", () => {
+    const curve = { x: [0, 2, 4], y: [0, 4, 0] };
+    expect(valueAt(curve, 1)).toBe(2);
+    expect(valueAt(curve, 2)).toBe(4);
+    expect(valueAt(curve, 3)).toBe(2);
+    expect(valueAt(curve, 4)).toBe(0);
+    expect(valueAt(curve, 4.1)).toBeUndefined();
+    expect(valueAt({ x: [], y: [] }, 0)).toBeUndefined();
+  });
+
+  test("a faint curve's outliers don't set the range", () => {
+    const [low, high] = rangeOf(figure(line("a", [1, 2]), line("b", [100], true)));
+    expect(low).toBeLessThan(1);
+    expect(high).toBeLessThan(3);
+  });
+
+  test("a logarithmic range stays above zero", () => {
+    const [low] = rangeOf({ ...figure(line("a", [0, 0.5, 2])), log: true });
+    expect(low).toBeGreaterThan(0);
+  });
+
+  test("ticks are round, within the range, and about as many as asked for", () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: -1e6, max: 1e6, noNaN: true }),
+        fc.double({ min: 1e-3, max: 1e6, noNaN: true }),
+        (low, size) => {
+          const ticks = ticksOf(low, low + size, 6);
+          expect(ticks.length).toBeLessThanOrEqual(9);
+          for (const tick of ticks) {
+            expect(tick).toBeGreaterThanOrEqual(low - size * 1e-3);
+            expect(tick).toBeLessThanOrEqual(low + size * 1.001);
+          }
+        },
+      ),
+    );
+  });
+});
+
+describe("SVG", () => {
+  const palette = { ink: "#000", dim: "#555", line: "#ddd", panel: "#fff", color: () => "#1f5fa8" };
+
+  test("has a path for each curve, none empty, and escapes names", () => {
+    const svg = toSVG(figure(line('a<b>&"c', [1, 2, 3]), line("d", [3, 2, 1])), palette);
+    const paths = [...svg.matchAll(/<path d="([^"]+)"/g)].map(([, d]) => d);
+    expect(paths).toHaveLength(2);
+    for (const d of paths) expect(d).toMatch(/^M[\d.]+ [\d.]+L/);
+    expect(svg).toContain("a&#60;b&#62;&#38;&#34;c");
+    expect(svg).not.toContain("<b>");
+  });
+});
