@@ -4,6 +4,7 @@ import { bundle } from "./scripts/tfjs/load.js";
 /** Tests that need a GPU, another runtime, something installed as they run, the built package, or minutes. */
 const WHOLE = [
   "test/gpu/**",
+  "test/interop/**",
   "test/trainer/**",
   "test/runtimes/**",
   "test/adapters/{frameworks,jax-*,tfjs,tfjs-*}.test.ts",
