@@ -162,7 +162,11 @@ describe("layouts", () => {
     [{ seqAxis: 1, batchAxis: 1 }, RangeError, '"batchAxis" expected another dimension than seqAxis, got 1'],
     [{ seqAxis: 0, batchAxis: null, firstPosition: -1 }, RangeError, '"firstPosition" expected an integer'],
     [{ seqAxis: 0, batchAxis: null, firstPosition: null }, TypeError, '"firstPosition" expected an integer'],
-    [{ seqAxis: 0, batchAxis: null, firstPositon: 1 }, Error, "firstPosition"],
+    [
+      { seqAxis: 0, batchAxis: null, firstPositon: 1 },
+      TypeError,
+      '"firstPositon" expected a known option (did you mean "firstPosition"?), got 1',
+    ],
   ] as const)("%j is refused", (layout, kind, message) => {
     expect(make(layout)).toThrow(kind);
     expect(make(layout)).toThrow(message);

@@ -42,7 +42,7 @@ export interface RandomLTDLayerArgs {
   /** Names of the inputs after the hidden states, such as `model_mask_name`, in their order. Default none. */
   inputNames?: readonly string[];
   /** See `RandomLayerTokenDropOptions`. */
-  maskMode?: MaskMode;
+  maskMode?: MaskMode | "auto";
   /** See `RandomLayerTokenDropOptions`. */
   alongSequence?: readonly string[] | Readonly<Record<string, AlongSequence>>;
   /** See `RandomLayerTokenDropOptions`. */

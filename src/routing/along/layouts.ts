@@ -1,7 +1,6 @@
 /** The layouts of `alongSequence`: what fits each, and what becomes of it. A new one is one entry of the table. */
-import { checkInteger, describe, wrongType, wrongValue } from "../../check.ts";
+import { checkInteger, checkOptions, describe, wrongType, wrongValue } from "../../check.ts";
 import type { AlongSequence, AxesLayout, RowLayout, TokensAt } from "../framework-ops.ts";
-import { checkSection } from "../known-keys.ts";
 
 /** The sizes that keyword arguments are held to. */
 export interface Sizes {
@@ -101,7 +100,7 @@ export function layoutOf(value: unknown): Layout {
 
 /** A layout given by its dimensions. */
 function axesLayout(value: Partial<AxesLayout>): Layout {
-  checkSection("alongSequence", value, ["seqAxis", "batchAxis", "firstPosition"]);
+  checkOptions(value, ["seqAxis", "batchAxis", "firstPosition"]);
   const most = 2 ** 31 - 1;
   const { firstPosition = 0 } = value;
   const seqAxis = checkInteger("seqAxis", value.seqAxis, 0, most);
