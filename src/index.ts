@@ -37,6 +37,7 @@ export type {
   Kwargs,
   Layer,
   LayerFunction,
+  LayerGradient,
   LayerObject,
   LayerOutput,
 } from "./routing/layer-types.ts";

@@ -51,6 +51,7 @@ export interface GPTSampleOptions<M extends Tensor = Tensor> extends SampleOptio
    * "slice" (the default): the top-left `K x K`, refused for a CPU mask for which that is wrong.
    * "gather": rows and columns at the retained positions, right for every mask.
    * "slice-unchecked": the top-left `K x K` whatever the mask holds, as DeepSpeed does.
+   * A GPU mask can't be looked into: it wants its mode named, and "slice" is the caller's word.
    */
   maskMode?: MaskMode;
 }
@@ -206,7 +207,8 @@ function draw(request: SampleRequest): CPUTensor<Int32Array> {
 export function gptSampleTokens<O extends GPTSampleOptions>(options: O): SampledTokens<NewMask<O>>;
 export function gptSampleTokens(options: GPTSampleOptions): SampledTokens {
   const { request, attn, encoder } = checkSampling(options, GPT_NAMES);
-  const { maskMode = "slice" } = options;
+  // What a GPU mask holds can't be looked into, so nothing is right by default.
+  const { maskMode = attn && isGPUTensor(attn.mask) ? undefined : "slice" } = options;
   const mode = checkChoice<MaskMode>("maskMode", maskMode, ["slice", "gather", "slice-unchecked"]);
   const retained = request.reservedLength;
   if (attn && mode === "slice" && !isGPUTensor(attn.mask)) {

@@ -71,13 +71,13 @@ export function convertToRandomLTD<T = Tensor, R extends LayerOutput<T> = LayerO
     } else if (route === undefined) {
       converted.push(new RandomLayerTokenDrop(layers[i], scheduler, ordinal, rest));
     } else {
-      const within = new LayerStack<T, R>(layers.slice(i, route.last + 1), ops);
+      const within = new LayerStack<T, R>(layers.slice(i, route.last + 1), ops, rest);
       const dropRatio = route.dropRatio === undefined ? rest.dropRatio : route.dropRatio;
       converted.push(new RandomLayerTokenDrop<T, R>(within, scheduler, ordinal, { ...rest, dropRatio }));
       i = route.last;
     }
   }
-  return new LayerStack<T, R>(converted, ops);
+  return new LayerStack<T, R>(converted, ops, rest);
 }
 
 interface CheckedRoute {

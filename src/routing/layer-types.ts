@@ -3,8 +3,11 @@ import type { CPUTensor } from "../types.ts";
 /** What a layer is called with beside the hidden states: its attention mask, position ids and so on, by name. */
 export type Kwargs = Readonly<Record<string, unknown>>;
 
-/** What a layer may answer: hidden states, or an array that begins with them. */
-export type LayerOutput<T> = T | readonly [T, ...unknown[]];
+/** What a layer may answer: hidden states, or an array that begins with them, or that `outputs` names. */
+export type LayerOutput<T> = T | readonly unknown[];
+
+/** The gradient of a layer's answer, or of its inputs: of the hidden states, or where `outputs` names more of each. */
+export type LayerGradient<T> = T | readonly unknown[];
 
 /** Options of a wrapped layer's `forward`. They are handed on to the layer itself. */
 export interface ForwardOptions {
@@ -49,8 +52,11 @@ export type LayerFunction<T, R extends LayerOutput<T> = LayerOutput<T>> = (
 export interface LayerObject<T, R extends LayerOutput<T> = LayerOutput<T>> {
   /** `[B,K,C] -> [B,K,C]`, alone or followed by more; K is S where the layer is passed straight through. */
   forward(hiddenStates: T, kwargs: Kwargs, options: ForwardOptions): R;
-  /** The gradient for what `forward` was last given, of the shape of `outGrad`. */
-  backward?(outGrad: T, options: BackwardOptions): T;
+  /**
+   * The gradient for what `forward` was last given, of the shape of `outGrad`. With `outputs` it is given, and gives, an
+   * array: gradients of the named outputs, and of the arguments of these names.
+   */
+  backward?(outGrad: LayerGradient<T>, options: BackwardOptions): LayerGradient<T>;
   /** Layer-tokens of a forward call, for a layer that holds several. Default: `batchSize * seqLength`, one layer's. */
   layerTokens?(batchSize: number, seqLength: number): number;
   /** Told when the wrapper goes into training. */

@@ -10,9 +10,11 @@ import type {
   ForwardOptions,
   Kwargs,
   Layer,
+  LayerGradient,
   LayerObject,
   LayerOutput,
 } from "./layer-types.ts";
+import { Carriage, carriedNames, checkElements, checkOutputs, statesOf, withStates } from "./outputs.ts";
 import type { RandomLTDScheduler } from "./scheduler.ts";
 import { tensorOps } from "./tensor-ops.ts";
 
@@ -33,6 +35,13 @@ export interface RandomLayerTokenDropOptions<T> {
    * refused while tokens are dropped; "unchanged" hands it on as it is.
    */
   alongSequence?: readonly string[] | Readonly<Record<string, AlongSequence>>;
+  /**
+   * The names of the elements of an array that the layer answers with: `["encoder_hidden_states", "hiddenStates"]` for a
+   * block of two streams. The one called `hiddenStates` goes on as the states, the others become the next layer's
+   * arguments of these names. One that `alongSequence` names too, laid out as the hidden states are, is put back among
+   * the tokens that passed by. Default: the first element is the states.
+   */
+  outputs?: readonly string[];
   /** Positions below this are always retained. Default 0. */
   keepPrefix?: number;
   /** Where more tokens than K are kept in some row, K becomes the most of any row, instead of a RangeError. */
@@ -79,6 +88,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
   readonly #scheduler: RandomLTDScheduler;
   readonly #ops: FrameworkOps<T>;
   readonly #plan: KwargsPlan;
+  readonly #carriage: Carriage<T>;
   readonly #batchFirst: boolean;
   readonly #keepPrefix: number;
   readonly #raiseToKept: boolean;
@@ -121,14 +131,20 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     this.#ops = ops;
     this.#keepPrefix = checkInteger("keepPrefix", keepPrefix, 0, 2 ** 31 - 1);
     this.#batchFirst = hidden_state_order === "batch_seq_dim";
+    const outputs = checkOutputs(options.outputs);
     const along = checkAlong(alongSequence, hidden_state_order, model_mask_name, keepPrefix);
     this.#plan = {
       maskName: model_mask_name,
       maskMode: checkMaskMode(model_type, options.maskMode),
       along,
-      named: new Set([...along.keys(), ...(model_mask_name === null ? [] : [model_mask_name])]),
+      named: new Set([
+        ...along.keys(),
+        ...carriedNames(outputs),
+        ...(model_mask_name === null ? [] : [model_mask_name]),
+      ]),
       batchFirst: this.#batchFirst,
     };
+    this.#carriage = new Carriage(outputs, this.#plan, ops);
     this.#raiseToKept = checkBoolean("raiseToKept", raiseToKept);
     if (dropRatio !== undefined && typeof dropRatio !== "function") checkRatio("dropRatio", dropRatio);
     this.#dropRatio = dropRatio;
@@ -268,22 +284,27 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
       dropping && options.indicesOf !== undefined
         ? this.#given(options.indicesOf, batch, retained)
         : this.sample(batch, seq, options);
+    const { outputs } = this.#carriage;
     if (indices === null) {
       const output = this.randomLTDLayer.forward(hiddenStates, kwargs, options);
+      checkElements("layer", output, outputs, this.#whose("forward"));
       this.#remember({ shape, indices, batchOffset });
       return output;
     }
     const at = ops.at(indices, { seqLength: seq, batchFirst: this.#batchFirst, encoder });
     try {
+      const before = this.#carriage.before(kwargs);
       const gathered = gatherKwargs(kwargs, this.#plan, ops, at);
+      const carried = this.#carriage.during(before, gathered);
       const part = at.gather(hiddenStates);
       const expected = this.#formOf(part);
       const output = this.randomLTDLayer.forward(part, gathered, options);
-      const first = Array.isArray(output) ? output[0] : output;
-      this.#checkPart("forward", first, expected);
-      const result = at.scatter(hiddenStates, first, inPlace);
+      checkElements("layer", output, outputs, this.#whose("forward"));
+      const states = this.#checkPart("forward", statesOf(output, outputs), expected);
+      const answer = this.#carriage.after(output, carried, at);
+      const result = at.scatter(hiddenStates, states, inPlace);
       this.#remember({ shape, indices, batchOffset });
-      return (Array.isArray(output) ? [result, ...output.slice(1)] : result) as R;
+      return withStates(answer, outputs, result) as R;
     } finally {
       at.release?.();
     }
@@ -293,17 +314,24 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
    * The gradient of {@link forward}, exact, moving only K rows with `inPlace`: the retained rows of `outGrad` go through
    * the layer's own backward, the others are its gradient as they are.
    *
-   * @param outGrad The gradient of the hidden states that forward gave, of their shape.
+   * @param outGrad The gradient of the hidden states that forward gave, of their shape. With `outputs` an array: the
+   *   gradients of all outputs.
    * @param options See {@link BackwardOptions}.
-   * @returns The gradient of `hiddenStates`, of the same shape; `outGrad` itself with `inPlace`.
+   * @returns The gradient of `hiddenStates`, of the same shape; `outGrad` itself with `inPlace`. With `outputs` an array:
+   *   the gradients of the arguments of these names.
    * @throws TypeError where the layer has no backward or there was no forward call; RangeError where shapes don't fit.
    * @example
    * hiddenGrad = layer.backward(hiddenGrad, { inPlace: true });
    */
-  backward(outGrad: T, options: BackwardOptions = {}): T {
+  backward(outGrad: T, options?: BackwardOptions): T;
+  backward(outGrad: readonly unknown[], options?: BackwardOptions): readonly unknown[];
+  backward(given: LayerGradient<T>, options: BackwardOptions = {}): LayerGradient<T> {
     const ops = this.#ops;
     const layer = this.randomLTDLayer;
+    const { outputs } = this.#carriage;
     if (typeof layer.backward !== "function") wrongType("layer", "a layer with a backward", layer);
+    checkElements("outGrad", given, outputs);
+    const outGrad = outputs === undefined ? given : statesOf(given, outputs);
     if (!ops.isTensor(outGrad)) wrongType("outGrad", "a tensor", outGrad);
     checkObject("options", options);
     const { batchOffset, encoder, inPlace = false } = options;
@@ -311,7 +339,11 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     if (tensorOps.isTensor(outGrad)) checkEncoder(encoder, outGrad);
     const { shape, indices } = this.#recall(batchOffset);
     checkShapeOf("outGrad", ops.shapeOf(outGrad), shape, `shape [${shape}], as forward's hiddenStates`);
-    if (indices === null) return layer.backward(outGrad, options);
+    if (indices === null) {
+      const grads = layer.backward(given, options);
+      checkElements("layer", grads, outputs, this.#whose("backward"));
+      return grads;
+    }
 
     const batchFirst = this.#batchFirst;
     const seqLength = shape[batchFirst ? 1 : 0];
@@ -319,9 +351,12 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     try {
       const part = at.gather(outGrad);
       const expected = this.#formOf(part);
-      const partGrad = layer.backward(part, options);
-      this.#checkPart("backward", partGrad, expected);
-      return at.scatter(outGrad, partGrad, inPlace);
+      const answer = layer.backward(this.#carriage.gradsBefore(given, part, at) as LayerGradient<T>, options);
+      checkElements("layer", answer, outputs, this.#whose("backward"));
+      const states = outputs === undefined ? answer : statesOf(answer, outputs);
+      const partGrad = this.#checkPart("backward", states, expected);
+      const result = at.scatter(outGrad, partGrad, inPlace);
+      return this.#carriage.gradsAfter(given, answer, result, at) as LayerGradient<T>;
     } finally {
       at.release?.();
     }
@@ -372,17 +407,22 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
   }
 
   /** Throws unless what the layer made of its part of the tokens has that part's shape and dtype. */
-  #checkPart(method: string, value: unknown, { shape, dtype }: Form): void {
-    const whose = `from ${method} of random-LTD layer ${this.layerOrdinal}`;
+  #checkPart(method: string, value: unknown, { shape, dtype }: Form): T {
+    const whose = this.#whose(method);
     if (!this.#ops.isTensor(value)) {
-      const kind = method === "forward" ? "a tensor, or an array that begins with one," : "a tensor";
-      wrongType("layer", `${kind} ${whose}`, value);
+      const either = method === "forward" && this.#carriage.outputs === undefined;
+      wrongType("layer", `a tensor${either ? ", or an array that begins with one," : ""} ${whose}`, value);
     }
     const found = this.#formOf(value);
     checkShapeOf("layer", found.shape, shape, `shape [${shape}], that of its input, ${whose}`);
     if (found.dtype !== dtype) {
       wrongType("layer", `dtype ${dtype}, that of its input, ${whose}`, value, String(found.dtype));
     }
+    return value;
+  }
+
+  #whose(method: string): string {
+    return `from ${method} of random-LTD layer ${this.layerOrdinal}`;
   }
 }
 

@@ -8,9 +8,19 @@ import type {
   ForwardOptions,
   Kwargs,
   Layer,
+  LayerGradient,
   LayerObject,
   LayerOutput,
 } from "./layer-types.ts";
+import {
+  carriedNames,
+  carryOn,
+  checkElements,
+  checkOutputs,
+  gatherUp,
+  type Outputs,
+  statesOf,
+} from "./outputs.ts";
 
 /**
  * Layers one after another, as a layer: what `convertToRandomLTD` gives, and what lies inside a route.
@@ -24,17 +34,24 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
   /** The layers, each with a `forward`: wrapped ones, routes, and the plain ones as they are. */
   readonly layers: readonly LayerObject<T, R>[];
   readonly #ops: FrameworkOps<T>;
+  readonly #outputs: Outputs;
 
   /**
    * @param layers In the order in which they run.
    * @param ops The token operations of the tensors at hand.
-   * @throws TypeError where an element is no layer.
+   * @param options `outputs`, as {@link RandomLayerTokenDropOptions} have it: every layer answers with these.
+   * @throws TypeError where an element is no layer; TypeError, RangeError where `outputs` are not names.
    * @example
    * const stack = new LayerStack([first, second], tensorOps);
    */
-  constructor(layers: readonly Layer<T, R>[], ops: FrameworkOps<T>) {
+  constructor(
+    layers: readonly Layer<T, R>[],
+    ops: FrameworkOps<T>,
+    options: { readonly outputs?: readonly string[] } = {},
+  ) {
     this.layers = layers.map((layer) => checkLayer("layers", layer));
     this.#ops = ops;
+    this.#outputs = checkOutputs(options.outputs);
   }
 
   /**
@@ -44,22 +61,40 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
    * @param kwargs What every layer takes beside them, by name.
    * @param options See {@link ForwardOptions}.
    * @returns The last layer's hidden states; if a layer answers with an array, an array of them and of what all the
-   *   layers answered beside theirs, in order.
-   * @throws What the layers throw.
+   *   layers answered beside theirs, in order. With `outputs`, what the last layer answers.
+   * @throws What the layers throw; TypeError, RangeError where an answer has not the elements that `outputs` names.
    * @example
    * hidden = stack.forward(hidden, { attention_mask: mask });
    */
   forward(hiddenStates: T, kwargs: Kwargs = {}, options: ForwardOptions = {}): R {
     checkObject("kwargs", kwargs);
+    if (this.#outputs !== undefined) return this.#carrying(hiddenStates, kwargs, options, this.#outputs) as R;
     let hidden = hiddenStates;
     let rest: unknown[] | undefined;
     this.layers.forEach((layer, i) => {
       const last = i === this.layers.length - 1;
       const output = layer.forward(hidden, last ? kwargs : this.#retained(kwargs), options);
       if (Array.isArray(output)) rest = [...(rest ?? []), ...output.slice(1)];
-      hidden = Array.isArray(output) ? output[0] : output;
+      hidden = statesOf(output, undefined) as T;
     });
     return (rest === undefined ? hidden : [hidden, ...rest]) as R;
+  }
+
+  /** The layers in order, what each answers beside the states being an argument of the next. */
+  #carrying(states: T, given: Kwargs, options: ForwardOptions, outputs: readonly string[]): unknown[] {
+    let hidden = states;
+    let kwargs = given;
+    const names = carriedNames(outputs);
+    for (const [i, layer] of this.layers.entries()) {
+      const last = i === this.layers.length - 1;
+      const output = layer.forward(hidden, last ? kwargs : this.#retained(kwargs, names), options);
+      checkElements("layer", output, outputs, `from forward of layer ${i}`);
+      const next = statesOf(output, outputs);
+      if (!this.#ops.isTensor(next)) wrongType("layer", `a tensor as hiddenStates of layer ${i}`, next);
+      hidden = next;
+      kwargs = carryOn(kwargs, output, outputs);
+    }
+    return gatherUp(hidden, kwargs, outputs);
   }
 
   /**
@@ -110,31 +145,41 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
     return this.layers.reduce((sum, layer) => sum + tokensOf(layer), 0);
   }
 
-  /** The same arguments for one more use, where use consumes a reference. */
-  #retained(kwargs: Kwargs): Kwargs {
+  /** The same arguments for one more use, where use consumes a reference; but for `names`, which are used once. */
+  #retained(kwargs: Kwargs, names: readonly string[] = []): Kwargs {
     const ops = this.#ops;
     if (!ops.retain) return kwargs;
     const again = (value: unknown) => mapTensors(value, ops.isTensor, (tensor) => ops.retain!(tensor));
-    return Object.fromEntries(Object.entries(kwargs).map(([name, value]) => [name, again(value)]));
+    const entries = Object.entries(kwargs);
+    return Object.fromEntries(
+      entries.map(([name, value]) => [name, names.includes(name) ? value : again(value)]),
+    );
   }
 
   /**
    * The gradient of {@link forward}: the layers' backward, from the last to the first.
    *
-   * @param outGrad The gradient of the hidden states that forward gave.
+   * @param outGrad The gradient of the hidden states that forward gave; with `outputs` an array, that of all of them.
    * @param options See {@link BackwardOptions}; with `inPlace` every layer may write into the gradient that it gets.
-   * @returns The gradient of `hiddenStates`.
+   * @returns The gradient of `hiddenStates`; with `outputs` an array, that of the arguments of these names.
    * @throws TypeError where a layer has no backward; and what the layers throw.
    * @example
    * hiddenGrad = stack.backward(hiddenGrad, { inPlace: true });
    */
-  backward(outGrad: T, options: BackwardOptions = {}): T {
+  backward(outGrad: T, options?: BackwardOptions): T;
+  backward(outGrad: readonly unknown[], options?: BackwardOptions): readonly unknown[];
+  backward(outGrad: LayerGradient<T>, options: BackwardOptions = {}): LayerGradient<T> {
     for (const [i, layer] of this.layers.entries()) {
       if (typeof layer.backward !== "function") {
         wrongType("layers", "layers with a backward", layer, `none at ${i}`);
       }
     }
-    return this.layers.reduceRight((grad, layer) => layer.backward!(grad, options), outGrad);
+    checkElements("outGrad", outGrad, this.#outputs);
+    return this.layers.reduceRight((grad, layer, i) => {
+      const before = layer.backward!(grad, options);
+      checkElements("layer", before, this.#outputs, `from backward of layer ${i}`);
+      return before;
+    }, outGrad);
   }
 
   /**

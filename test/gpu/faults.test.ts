@@ -4,6 +4,7 @@ import {
   dispose,
   GatherTokens,
   type GPUTensor,
+  gptSampleTokens,
   gpuTensor,
   maskSlice,
   prepareGPU,
@@ -33,6 +34,24 @@ describeOnDawn("faults", take, () => {
     expect(call).toThrow(kind);
     expect(call).toThrow(`"${name}" expected `);
   };
+
+  test("gptSampleTokens: what a GPU mask holds can't be looked into, so its maskMode must be named", async () => {
+    const causal = Float32Array.from({ length: 16 }, (_, i) => (i % 4 > Math.floor(i / 4) ? -9 : 0));
+    const here = tensor(causal, [1, 1, 4, 4]);
+    const attnMask = toGPU(here, device);
+    const options = { reservedLength: 2, seqLength: 4, batchSize: 1, seed: 7, attnMask };
+    refused(TypeError, "maskMode", () => gptSampleTokens(options));
+    refused(TypeError, "maskMode", () => gptSampleTokens({ ...options, maskMode: undefined }));
+    refused(RangeError, "maskMode", () => gptSampleTokens({ ...options, maskMode: "auto" as "slice" }));
+    for (const maskMode of ["slice", "gather", "slice-unchecked"] as const) {
+      const { newMask } = gptSampleTokens({ ...options, maskMode });
+      const expected = gptSampleTokens({ ...options, attnMask: here, maskMode }).newMask;
+      expect(await toCPU(newMask)).toEqual(expected);
+      dispose(newMask);
+    }
+    expect(gptSampleTokens({ ...options, attnMask: undefined }).newMask).toBe(null);
+    dispose(attnMask);
+  });
 
   test("gpuTensor", () => {
     const buffer = device.createBuffer({ size: 64, usage: 0x80 });

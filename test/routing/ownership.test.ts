@@ -36,6 +36,9 @@ const countedOps: FrameworkOps<Counted> = {
   isTensor: (value): value is Counted => value instanceof Counted,
   shapeOf: (t) => t.value.shape,
   retain: (t) => t.ref,
+  dispose: (t) => {
+    t.use();
+  },
   at(indices, options) {
     // As an adapter would make its own array of the indices, unless it is given one.
     const made = indices instanceof Counted ? indices.ref : new Counted(indices);
@@ -134,4 +137,59 @@ test("with consumed references everything is used up once: layers, routes, evalu
   const { hidden, kwargs } = inputs();
   expect(() => failing.forward(hidden, kwargs)).toThrow(TypeError);
   expect(released).toBe(5);
+});
+
+test("what is carried along is used up once too: a stream of tokens, one beside them, a bias handed on as it was", () => {
+  const scheduler = makeScheduler({ layers: 5, ids: [1, 2, 3], min: K, max: S, model_mask_name: null });
+  const plusOne = (t: Counted) => {
+    const { data, shape } = t.use();
+    return new Counted(
+      tensor(
+        (data as Float64Array).map((v) => v + 1),
+        shape,
+      ),
+    );
+  };
+  const carrying = (x: Counted, kwargs: Kwargs) => {
+    const { text, residual, bias, table } = kwargs as Record<string, Counted>;
+    table.use();
+    return [plusOne(text), plusOne(residual), plusOne(x), bias];
+  };
+  const stack = convertToRandomLTD<Counted>([carrying, carrying, carrying, carrying, carrying], scheduler, {
+    ops: countedOps,
+    outputs: ["text", "residual", "hiddenStates", "bias"],
+    alongSequence: { residual: "batch_seq_dim", bias: "mask", table: "seq_dim" },
+    routes: [[2, 3]],
+  });
+  const make = (...shape: number[]) =>
+    new Counted(
+      tensor(
+        noise(
+          shape.reduce((n, x) => n * x, 1),
+          5,
+        ),
+        shape,
+      ),
+    );
+  for (const train of [true, false]) {
+    if (!train) stack.eval();
+    const before = alive;
+    const kwargs = {
+      text: make(B, 3, C),
+      residual: make(B, S, 2),
+      bias: make(1, 1, S, S),
+      table: make(S, 2),
+    };
+    const bias = kwargs.bias.value;
+    const out = stack.forward(make(B, S, C), kwargs) as Counted[];
+    expect(alive).toBe(before + 4);
+    expect(out.map((t) => t.value.shape)).toEqual([
+      [B, 3, C],
+      [B, S, 2],
+      [B, S, C],
+      [1, 1, S, S],
+    ]);
+    expect(out.map((t) => t.use())[3]).toBe(bias);
+    expect(alive).toBe(before);
+  }
 });

@@ -37,6 +37,7 @@ export const jaxOps: FrameworkOps<np.Array> = {
   isTensor: isArray,
   shapeOf: (t) => t.shape,
   retain: (t) => t.ref,
+  dispose: (t) => t.dispose(),
 
   at(indices, { seqLength, batchFirst }: TokensAtOptions) {
     const route = isArray(indices)
