@@ -2,7 +2,7 @@
 //
 // A shader that gathers it answers these questions, each by one section below:
 //
-//   elements   of how many bytes they are                              2_bytes, 1_byte; of 4, neither
+//   elements   of how many bytes they are                              4_bytes, 2_bytes, 1_byte
 //   work       quads   elements of 4 bytes, 4 a lane, where rows of dst are multiples of 16 bytes and begin at such
 //              words   elements of 4 bytes, one a lane
 //              parts   elements of 2 bytes or 1, where rows of dst are whole words
@@ -32,12 +32,16 @@ struct Params {
   src_first: u32, // the window of the mask, likewise
   src_rows: u32,
   src_shift: u32,
-  lb_first: u32, // the window of idx: its first [K], how many, and where they begin in the binding, words
-  lb_count: u32,
+  idx_first: u32, // the window of idx: its first [K], how many, and where they begin in the binding, words
+  idx_count: u32,
   idx_shift: u32,
 }
 
 @group(0) @binding(1) var<storage, read> src: array<u32>;
+
+const element_bits = element_bytes * 8u;
+const element_ones = 0xffffffffu >> (32u - element_bits);
+const elements = 4u / element_bytes; // of a word
 
 // A row of dst.
 struct Row {
@@ -48,27 +52,24 @@ struct Row {
 fn row_of(row: u32) -> Row {
   let lbh = row / p.out_query;
   let lb = lbh / p.heads;
-  let columns = p.idx_shift + (lb - p.lb_first) * p.retained;
+  let columns = p.idx_shift + (lb - p.idx_first) * p.retained;
   var i = 0u;
   if (p.query != 1u) {
     i = idx[columns + row - lbh * p.out_query];
   }
   let b = select(lb % p.batch, 0u, p.mask_batch == 1u);
   let source = (b * p.heads + lbh - lb * p.heads) * p.query + i - p.src_first;
-  return Row(columns, select(0xffffffffu, source, i < p.query && lb - p.lb_first < p.lb_count));
+  return Row(columns, select(0xffffffffu, source, i < p.query && lb - p.idx_first < p.idx_count));
 }
+
+//! elements = 4_bytes
+const element_bytes = 4u;
 
 //! elements = 2_bytes
 const element_bytes = 2u;
-const element_bits = 16u;
-const element_ones = 0xffffu;
-const elements = 2u; // of a word
 
 //! elements = 1_byte
 const element_bytes = 1u;
-const element_bits = 8u;
-const element_ones = 0xffu;
-const elements = 4u;
 
 //! work = quads
 // 2.2 copies of the result on SwiftShader, where one element a lane takes 3.

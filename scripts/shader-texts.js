@@ -40,13 +40,13 @@ function everySharing({ sections }) {
   }
   if (sections.includes("rest = copied")) buffers.push("base");
   /** @type {import("../src/backends/webgpu/programs.ts").Sharing[]} */
-  let ways = [{ writable: [], within: new Map() }];
+  let ways = [new Map()];
   for (const name of buffers) {
-    ways = ways.flatMap(({ writable, within }) => [
-      { writable, within },
-      { writable: [...writable, name], within },
-      { writable, within: new Map([...within, [name, "dst"]]) },
-      ...(writable.length > 0 ? [{ writable, within: new Map([...within, [name, writable[0]]]) }] : []),
+    ways = ways.flatMap((way) => [
+      way,
+      new Map([...way, [name, name]]),
+      new Map([...way, [name, "dst"]]),
+      ...(way.get("src") === "src" ? [new Map([...way, [name, /** @type {const} */ ("src")]])] : []),
     ]);
   }
   return ways;

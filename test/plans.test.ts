@@ -25,7 +25,7 @@ describe("plans of token operations", () => {
   test("a gather is one dispatch", () => {
     expect(planTokens("gather", { dst, src, idx }, g, limits)).toEqual([
       {
-        shader: rowShader({ from: "index", retained: "moved", rest: "left" }, 16),
+        shader: rowShader(["index", "moved", "left"], 16),
         operands: [
           { name: "dst", buffer: dst.buffer, start: 0, end: 2 * 16 * 48, shiftUnit: 16 },
           { name: "idx", buffer: idx.buffer, start: 0, end: 4 * 2 * 16, shiftUnit: 4 },
@@ -66,7 +66,7 @@ describe("plans of token operations", () => {
     expect(operandsOf(inversion as Dispatch).dst[0]).toBe(map);
     expect(operandsOf(move as Dispatch).map[0]).toBe(map);
     expect(move).toMatchObject({
-      shader: rowShader({ from: "map", retained: "moved", rest: "copied" }, 16),
+      shader: rowShader(["map", "moved", "copied"], 16),
       params: { rows: 64, rest: 2 },
     });
     expect(Object.keys(operandsOf(move as Dispatch)).sort()).toEqual(["base", "dst", "map", "src"]);
@@ -207,13 +207,13 @@ describe("plans of mask operations", () => {
     expect(params).toEqual({
       ...{ rows: 3 * 2 * 2 * 16, units: 4, tile: 2 },
       ...{ seq: 32, retained: 16, query: 32, out_query: 16, heads: 2, batch: 2, mask_batch: 1 },
-      ...{ dst_first: 0, dst_rows: 192, src_first: 0, src_rows: 64, lb_first: 0, lb_count: 6 },
+      ...{ dst_first: 0, dst_rows: 192, src_first: 0, src_rows: 64, idx_first: 0, idx_count: 6 },
     });
   });
 
   test("a corner has its own fields, and none of the indices'", () => {
     const [{ params, shader }] = dispatchesOf(planMaskSlice(dst, src, mask, limits));
-    expect(shader).toEqual(rowShader({ from: "corner", retained: "moved", rest: "left" }, 16));
+    expect(shader).toEqual(rowShader(["corner", "moved", "left"], 16));
     expect(params).toMatchObject({ plane_rows: 16, src_plane_rows: 32, row: 4, src_step: 8, rows: 32 });
     for (const field of ["seq", "inner", "all_outer", "idx_outer"]) expect(params).not.toHaveProperty(field);
   });

@@ -3,7 +3,7 @@ import type { MaskGeometry } from "../../types.ts";
 import { type Bytes, rowWindows, windowBytes } from "./binding-windows.ts";
 import type { PlanLimits } from "./device-state.ts";
 import { bindingBudget, type Step, spread } from "./plan.ts";
-import { indexWindows, planRows } from "./row-plans.ts";
+import { indexWindows, planRows, windowParams } from "./row-plans.ts";
 import { maskShader } from "./shader-choice.ts";
 
 /** `out` `[L,B,H,Qk,K]` of a mask and indices `[L,B,K]`, which share no buffer with it. */
@@ -41,10 +41,17 @@ export function planMaskGather(
             at.operand,
           ],
           params: {
-            ...{ rows, units, tile },
-            ...{ seq, retained, query, out_query: outQuery, heads, batch, mask_batch: maskBatch },
-            ...{ dst_first: dst.first, dst_rows: dst.rows, src_first: src.first, src_rows: src.rows },
-            ...{ lb_first: at.first, lb_count: at.rows },
+            rows,
+            units,
+            tile,
+            seq,
+            retained,
+            query,
+            out_query: outQuery,
+            heads,
+            batch,
+            mask_batch: maskBatch,
+            ...windowParams(dst, src, at),
           },
           workgroups,
         });
@@ -64,7 +71,7 @@ export function planMaskSlice(
   const [planes, outQuery] = [maskBatch * heads, query === 1 ? 1 : retained];
   return planRows(
     {
-      ...{ from: "corner", retained: "moved", rest: "left" },
+      way: ["corner", "moved", "left"],
       rowBytes: retained * elementBytes,
       dst: out,
       dstRows: planes * outQuery,

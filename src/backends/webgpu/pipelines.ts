@@ -19,7 +19,7 @@ export function pipelineOf(state: DeviceState, program: Program): GPUComputePipe
     pipelines.set(program.key, made);
     const settled = whyNot.then((reason) => {
       unsettled.delete(settled);
-      if (reason === undefined) return;
+      if (!reason) return;
       pipelines.delete(program.key);
       state.failure = { reason, told: false };
     });
@@ -41,7 +41,7 @@ export async function makeAhead(state: DeviceState, programs: readonly Program[]
     );
     // Awaited together, so that neither is left to reject unheard.
     const [pipeline, reason] = await Promise.all([made, whyNot]);
-    if (reason !== undefined) throw new Error(reason);
+    if (reason) throw new Error(reason);
     if (typeof pipeline === "string") throw new Error(failed(program, pipeline));
     pipelines.set(program.key, pipeline);
   };
@@ -57,17 +57,16 @@ export async function checkMade(state: DeviceState): Promise<void> {
   throw new Error(state.failure.reason);
 }
 
-/** Has a pipeline made; `whyNot` comes to the reason why it can't be, or undefined. */
+/** Has a pipeline made; `whyNot` comes to the reason why it can't be, or "". */
 function make<T>(
   { device, limits: { lanes } }: DeviceState,
   program: Program,
   create: (descriptor: GPUComputePipelineDescriptor) => T,
-): { readonly made: T; readonly whyNot: Promise<string | undefined> } {
-  const code = program.code();
+): { readonly made: T; readonly whyNot: Promise<string> } {
   const label = `${LABEL} ${program.key}`;
   device.pushErrorScope("internal");
   device.pushErrorScope("validation");
-  const module = device.createShaderModule({ label, code });
+  const module = device.createShaderModule({ code: program.code() });
   const made = create({
     label,
     layout: "auto",
@@ -75,18 +74,16 @@ function make<T>(
   });
   const heard = [device.popErrorScope(), device.popErrorScope()];
   const why = async () => {
-    const [{ messages }, ...errors] = await Promise.all([module.getCompilationInfo(), ...heard]);
-    const words = messages
-      .filter(({ type }) => type === "error")
-      .map(({ lineNum, linePos, message }) => `${lineNum}:${linePos} ${message}`);
-    words.push(...errors.flatMap((error) => error?.message ?? []));
-    return words.length > 0 ? failed(program, words.join("\n"), code) : undefined;
+    // The compiler's words are the module's error; those of pipelines that it fails with follow from it.
+    const words = (await Promise.all(heard)).map((error) => error?.message ?? "").join("");
+    return words && failed(program, words);
   };
   // A device that went meanwhile rejects; it says why itself.
-  return { made, whyNot: why().catch(() => undefined) };
+  return { made, whyNot: why().catch(() => "") };
 }
 
-function failed({ key, code }: Program, words: string, text: string = code()): string {
-  const lines = text.split("\n").map((line, i) => `${String(i + 1).padStart(4)}  ${line}`);
-  return `the shader "${key}" can't be used on this device:\n${words}\n${lines.join("\n")}`;
+function failed({ key, code }: Program, words: string): string {
+  let line = 0;
+  const numbered = code().replace(/^/gm, () => `${String(++line).padStart(4)}  `);
+  return `the shader "${key}" can't be used on this device:\n${words}\n${numbered}`;
 }

@@ -14,21 +14,15 @@ export interface Shader {
   readonly sections: readonly Section[];
 }
 
-/** How the buffers of a shader are bound, where it is not each by itself. */
-export interface Sharing {
-  /** Buffers that are bound as writable, since one of their GPUBuffer is written. */
-  readonly writable: readonly BufferName[];
-  /** Buffers without a binding of their own, and whose they lie in. */
-  readonly within: ReadonlyMap<BufferName, BufferName>;
-}
+/**
+ * Buffers of a shader that are in the GPUBuffer which it writes, so that they are bound as writable, and under whose
+ * name: their own, or that of another whose binding they lie in.
+ */
+export type Sharing = ReadonlyMap<BufferName, BufferName>;
 
 /** The program of a shader. */
-export function programOf(shader: Shader, sharing?: Sharing): Program {
-  const { writable = [], within = [] } = sharing ?? {};
-  const changes = [
-    ...writable.map((name) => `${name} writable`),
-    ...[...within].map((pair) => pair.join(" in ")),
-  ];
+export function programOf(shader: Shader, sharing: Sharing = new Map()): Program {
+  const changes = [...sharing].map(([name, whose]) => `${name} writable in ${whose}`);
   return {
     key: `${shader.file}: ${[...shader.sections, ...changes].join(", ")}`,
     code: () => codeOf(shader, sharing),
@@ -36,26 +30,27 @@ export function programOf(shader: Shader, sharing?: Sharing): Program {
 }
 
 /** The text of a shader, out of `files`. */
-export function codeOf({ file, sections }: Shader, sharing?: Sharing, files: typeof wgsl = wgsl): string {
+export function codeOf({ file, sections }: Shader, sharing: Sharing, files: typeof wgsl = wgsl): string {
   const missing = new Set(sections);
   let code = [...files.main, ...files[file]]
     .filter(([label]) => label === "" || missing.delete(label))
     .map(([, text]) => text)
     .join("");
   if (missing.size > 0) throw new Error(`gpu/${file}.wgsl has no ${[...missing]}`);
-  for (const name of sharing?.writable ?? []) {
-    code = replaced(code, `(?<=read)(?=> ?${name}:)`, "_write", 1);
-  }
-  for (const [name, whole] of sharing?.within ?? []) {
-    code = replaced(code, `.*> ?${name}:.*\n`, "", 1);
-    code = replaced(code, `(?<!//.*)\\b${name}\\b`, whole);
+  /** Replaces a pattern; throws unless it is there so many times, or at all where that is not said. */
+  const replace = (pattern: string, by: string, times?: number) => {
+    const parts = code.split(new RegExp(pattern));
+    if (parts.length < 2 || parts.length - 1 !== (times ?? parts.length - 1))
+      throw new Error(`gpu/${file}.wgsl has ${pattern} ${parts.length - 1} times`);
+    code = parts.join(by);
+  };
+  for (const [name, whose] of sharing) {
+    if (name === whose) {
+      replace(`(?<=read)(?=> ?${name}:)`, "_write", 1);
+    } else {
+      replace(`.*> ?${name}:.*\n`, "", 1);
+      replace(`(?<!//.*)\\b${name}\\b`, whose);
+    }
   }
   return code;
-}
-
-/** The text with a pattern replaced; throws unless that is there so many times, or else at all. */
-function replaced(text: string, pattern: string, by: string, times?: number): string {
-  const found = text.match(new RegExp(pattern, "g"))?.length ?? 0;
-  if (found === 0 || (times ?? found) !== found) throw new Error(`a shader has ${pattern} ${found} times`);
-  return text.replace(new RegExp(pattern, "g"), by);
 }

@@ -45,19 +45,16 @@ export function record(
   const dispatch = ({ shader, operands, params, workgroups }: Dispatch) => {
     const bounds = bind(operands.map(inBuffer), device.limits.minStorageBufferOffsetAlignment);
     const words: Record<string, number | undefined> = { ...params };
-    const writable: BufferName[] = [];
-    const within = new Map<BufferName, BufferName>();
+    const sharing = new Map<BufferName, BufferName>();
     for (const bound of bounds) {
-      if (bound.writable && bound.name !== "dst") writable.push(bound.name);
       for (const { name, shift, shiftUnit } of bound.operands) {
         words[`${name}_shift`] = shift / shiftUnit;
-        if (name !== bound.name) within.set(name, bound.name);
+        if (bound.writable && name !== "dst") sharing.set(name, bound.name);
       }
     }
-    const program = programOf(shader, { writable, within });
+    const program = programOf(shader, sharing);
     const pipeline = pipelineOf(state, program);
     const bindGroup = device.createBindGroup({
-      label: `${LABEL} ${program.key}`,
       layout: pipeline.getBindGroupLayout(0),
       entries: [
         { binding: 0, resource: parameters(state, wordsOf(shader.file, words), recorded) },

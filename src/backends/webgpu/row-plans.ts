@@ -11,7 +11,7 @@ import {
 import type { PlanLimits } from "./device-state.ts";
 import type { Params } from "./params.ts";
 import { bindingBudget, type Operand, type Step, spread } from "./plan.ts";
-import { INVERSION, type Moving, rowShader } from "./shader-choice.ts";
+import { INVERSION, rowShader, type Way } from "./shader-choice.ts";
 
 /** The value of Params.rest that has the rest written. */
 const REST = 2;
@@ -20,7 +20,8 @@ const REST = 2;
 const MAP_ROWS = 4 * 1024 * 1024;
 
 /** What moves, and how it is found. */
-export interface Move extends Moving {
+export interface Move {
+  readonly way: Way;
   readonly rowBytes: number;
   readonly dst: Bytes;
   readonly dstRows: number;
@@ -70,20 +71,28 @@ export function apart(
 /** Copies bytes by a shader, which asks for no usage but STORAGE and leaves what shares a word. */
 export function planCopy(dst: Bytes, src: Bytes, bytes: number, limits: PlanLimits): Step[] {
   const numbering = { plane_rows: 1, src_plane_rows: 1 };
-  const as: Moving = { from: "corner", retained: "moved", rest: "left" };
-  return planRows({ ...as, rowBytes: bytes, dst, dstRows: 1, src, srcRows: 1, numbering }, limits);
+  const move = {
+    way: ["corner", "moved", "left"],
+    rowBytes: bytes,
+    dst,
+    dstRows: 1,
+    src,
+    srcRows: 1,
+  } as const;
+  return planRows({ ...move, numbering }, limits);
 }
 
 /** The plan of a move. */
 export function planRows(m: Move, limits: PlanLimits): Step[] {
-  const { from, rowBytes, srcRowBytes = rowBytes, dst, src, base, idx, numbering } = m;
+  const { way, rowBytes, srcRowBytes = rowBytes, dst, src, base, idx, numbering } = m;
+  const [source, , wayOfRest] = way;
   const fits = (unit: number) =>
     [rowBytes, srcRowBytes, dst.byteOffset, src?.byteOffset ?? 0, base?.byteOffset ?? 0].every(
       (bytes) => bytes % unit === 0,
     );
   const unit = fits(16) ? 16 : fits(4) ? 4 : 1;
-  const shader = rowShader(m, unit);
-  const inPlace = from === "named";
+  const shader = rowShader(way, unit);
+  const inPlace = source === "named";
   const mapped = shader.sections.includes("source_of = map");
   const budget = bindingBudget(limits, dst, [src, base]);
   const steps: Step[] = [];
@@ -100,24 +109,21 @@ export function planRows(m: Move, limits: PlanLimits): Step[] {
         steps.push(...made);
         named.push(map);
       }
-      let rest = m.rest === "left" ? 0 : REST;
+      let rest = wayOfRest === "left" ? 0 : REST;
       for (const srcRows of src ? windows(m.srcRows, srcRowBytes) : [{ first: 0, rows: m.srcRows }]) {
         const { rows } = inPlace ? srcRows : dstRows;
         const { tile, workgroups } = spread(rows, length, limits);
         const row = columns.bytes / unit;
         const operand = (name: Operand["name"], range: Range) => ({ name, shiftUnit: unit, ...range });
-        for (const at of idx && from !== "map"
+        for (const at of idx && source !== "map"
           ? indexWindows(idx, retainedRows(m), 1, limits)
           : [undefined]) {
           const operands = [operand("dst", windowBytes(dst, rowBytes, dstRows, columns)), ...named];
           if (at) operands.push(at.operand);
           if (src) operands.push(operand("src", windowBytes(src, srcRowBytes, srcRows, columns)));
           if (base) operands.push(operand("base", windowBytes(base, rowBytes, dstRows, columns)));
-          const params = {
-            ...{ rows, row, tile, rest, ...numbering },
-            ...windowParams(dstRows, srcRows, at),
-            src_step: srcRowBytes / unit,
-          };
+          const windowed = windowParams(dstRows, srcRows, at);
+          const params = { rows, row, tile, rest, src_step: srcRowBytes / unit, ...numbering, ...windowed };
           steps.push({ shader, operands, params, workgroups });
         }
         rest = 0; // those that no index names are written once among the windows of src
@@ -127,15 +133,24 @@ export function planRows(m: Move, limits: PlanLimits): Step[] {
   return steps;
 }
 
-function windowParams(dst: Window, src: Window, at: Window | undefined): Params<"rows"> {
+/** Windows as fields of Params. */
+export function windowParams(
+  dst: Window,
+  src: Window,
+  at: Window | undefined,
+): Params<"rows"> & Params<"masks"> {
   return {
-    ...{ dst_first: dst.first, dst_rows: dst.rows, src_first: src.first, src_rows: src.rows },
-    ...{ idx_first: at?.first, idx_count: at?.rows },
+    dst_first: dst.first,
+    dst_rows: dst.rows,
+    src_first: src.first,
+    src_rows: src.rows,
+    idx_first: at?.first,
+    idx_count: at?.rows,
   };
 }
 
-function retainedRows({ from, dstRows, srcRows }: Move): number {
-  return from === "index" ? dstRows : srcRows;
+function retainedRows({ way, dstRows, srcRows }: Move): number {
+  return way[0] === "index" ? dstRows : srcRows;
 }
 
 /** A map from the rows of a window to the retained ones; clear of what shares buffers, as it is the library's own. */

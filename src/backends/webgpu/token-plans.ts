@@ -4,7 +4,7 @@ import type { Bytes } from "./binding-windows.ts";
 import type { PlanLimits } from "./device-state.ts";
 import type { Step } from "./plan.ts";
 import { planRows } from "./row-plans.ts";
-import type { Moving } from "./shader-choice.ts";
+import type { Way } from "./shader-choice.ts";
 
 /** What an operation reads and writes. `base` is what the rest is copied from, and `idx` shares no buffer with `dst`. */
 export interface TokenOperands {
@@ -18,14 +18,14 @@ export interface TokenOperands {
 export type TokenOperation = keyof TokenOperations<GPUTensor> | "scatterInPlace" | "zeroRowsInPlace";
 
 /** How each moves rows. */
-const WAYS: Record<TokenOperation, Moving> = {
-  gather: { from: "index", retained: "moved", rest: "left" },
-  scatterZeros: { from: "map", retained: "moved", rest: "zeroed" },
-  accumulate: { from: "named", retained: "added", rest: "left" },
-  scatter: { from: "map", retained: "moved", rest: "copied" },
-  scatterInPlace: { from: "named", retained: "moved", rest: "left" },
-  zeroRows: { from: "map", retained: "zeroed", rest: "copied" },
-  zeroRowsInPlace: { from: "named", retained: "zeroed", rest: "left" },
+const WAYS: Record<TokenOperation, Way> = {
+  gather: ["index", "moved", "left"],
+  scatterZeros: ["map", "moved", "zeroed"],
+  accumulate: ["named", "added", "left"],
+  scatter: ["map", "moved", "copied"],
+  scatterInPlace: ["named", "moved", "left"],
+  zeroRows: ["map", "zeroed", "copied"],
+  zeroRowsInPlace: ["named", "zeroed", "left"],
 };
 
 /** The plan of an operation. */
@@ -41,5 +41,5 @@ export function planTokens(
     ? { inner: retained, idx_outer: retained, idx_rest: 1, all_outer: seq, all_rest: 0, all_step: 1 }
     : { inner: batch, idx_outer: 1, idx_rest: retained, all_outer: 0, all_rest: 1, all_step: batch };
   const numbering = { seq, ...strides };
-  return planRows({ ...WAYS[operation], ...operands, rowBytes, dstRows, srcRows, numbering }, limits);
+  return planRows({ way: WAYS[operation], ...operands, rowBytes, dstRows, srcRows, numbering }, limits);
 }
