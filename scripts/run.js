@@ -1,5 +1,6 @@
 // Runs a TypeScript program of this repository under any Node: node scripts/run.js FILE [arguments]. esbuild bundles it
 // into build/programs/, packages left outside, in some 50 ms.
+import { rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
@@ -19,5 +20,6 @@ await build({
   target: "node20",
   logLevel: "warning",
 });
+process.on("exit", () => rmSync(outfile, { force: true }));
 process.argv = [process.argv[0], outfile, ...args];
 await import(pathToFileURL(outfile).href);

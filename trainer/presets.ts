@@ -41,6 +41,9 @@ export interface Sizes {
   readonly channels: number;
   readonly heads: number;
   readonly batch: number;
+  /** Of *arrows*: nodes of the permutation, and hops to follow. */
+  readonly nodes?: number;
+  readonly hops?: number;
 }
 
 export interface Preset {
@@ -51,24 +54,27 @@ export interface Preset {
   readonly contestants: readonly Recipe[];
 }
 
+const NODES = 4;
+const HOPS = 4;
+
 /** All layers but the first and the last. */
 const middle = (layers: number) => Array.from({ length: layers - 2 }, (_, i) => i + 1);
 
 export const PRESETS: { readonly [name in TaskName]: Preset } = {
   arrows: {
-    sizes: { seq: 128, channels: 32, heads: 2, batch: 32 },
+    sizes: { seq: 128, channels: 32, heads: 2, batch: 16, nodes: 4, hops: 4 },
     lengths: { start: 32, until: 0.93, growth: "constant" },
     optimizer: ADAMW,
     contestants: [
-      { name: "all tokens", role: "full", layers: 6, dropping: { how: "none" }, lr: 0.006 },
+      { name: "all tokens", role: "full", layers: 4, dropping: { how: "none" }, lr: 0.006 },
       {
         name: "a route",
         role: "dropping",
-        layers: 6,
-        dropping: { how: "route", first: 1, last: 5 },
-        lr: 0.0045,
+        layers: 4,
+        dropping: { how: "route", first: 1, last: 3 },
+        lr: 0.006,
       },
-      { name: "4 layers, all tokens", role: "control", layers: 4, dropping: { how: "none" }, lr: 0.006 },
+      { name: "3 layers, all tokens", role: "control", layers: 3, dropping: { how: "none" }, lr: 0.006 },
     ],
   },
   digits: {
@@ -107,11 +113,11 @@ export const PRESETS: { readonly [name in TaskName]: Preset } = {
 
 /** The model of a task, as deep as a recipe says. */
 export function modelOf(task: TaskName, layers: number, sizes: Sizes, data: TaskData): ModelConfig {
-  const { seq, channels, heads } = sizes;
+  const { seq, channels, heads, nodes = NODES, hops = HOPS } = sizes;
   const shared = { layers, channels, heads, seq };
   switch (task) {
     case "arrows":
-      return { kind: "follower", ...shared, nodes: 8, hops: 6 };
+      return { kind: "follower", ...shared, nodes, hops };
     case "digits":
       return { kind: "vit", ...shared, patch: DIGIT_SIZES.patch, classes: DIGIT_SIZES.classes };
     case "text":
@@ -124,10 +130,11 @@ export interface TaskOptions extends ArrowsOptions {
 }
 
 /** A task of these sizes. */
-export function taskOf(name: TaskName, { seq }: Sizes, data: TaskData, options: TaskOptions = {}): Task {
+export function taskOf(name: TaskName, sizes: Sizes, data: TaskData, options: TaskOptions = {}): Task {
+  const { seq, nodes = NODES, hops = HOPS } = sizes;
   switch (name) {
     case "arrows":
-      return arrows({ seq, nodes: 8, hops: 6 }, options);
+      return arrows({ seq, nodes, hops }, options);
     case "digits":
       return digits(given("digits", data.digits), options);
     case "text":

@@ -83,7 +83,8 @@ export class Run {
     this.#owned = compiled === undefined;
     this.compiled = compiled ?? { model: new Model(sizes, dropping), optimizer: new AdamW(optimizer) };
     this.model = this.compiled.model;
-    const schedule = dropping.how === "none" ? { ...lengths, until: 0 } : lengths;
+    const all = { start: sizes.seq, until: 0, growth: "constant" } as const;
+    const schedule = dropping.how === "none" ? all : lengths;
     this.lengths = new Lengths(schedule, sizes.seq, (K) => this.model.flops(K));
     if (this.lengths.all().length > MOST_LENGTHS) {
       const got = this.lengths.all().length;
@@ -264,9 +265,14 @@ export class Run {
     };
   }
 
-  /** Frees weights and moments, and what was compiled unless it was lent to this run. */
-  dispose(): void {
+  /** Frees weights and moments; what was compiled stays, for runs that share it. */
+  free(): void {
     tree.dispose([this.#weights, this.#first, this.#second]);
+  }
+
+  /** Frees all, but for what was compiled if another run lent it. */
+  dispose(): void {
+    this.free();
     if (!this.#owned) return;
     this.model.dispose();
     this.compiled.optimizer.dispose();

@@ -1,0 +1,231 @@
+/** docs/evidence.md, from the results alone. */
+import type { Plan } from "./plan.ts";
+import type { Result, StepResult } from "./results.ts";
+import {
+  type Comparison,
+  lastOf,
+  medianOf,
+  over,
+  type Row,
+  rowsOf,
+  summarize,
+  type TaskSummary,
+} from "./summary.ts";
+
+/** The plots beside the page. */
+export const PLOTS = {
+  arrows: "arrows.svg",
+  digits: "digits.svg",
+  text: "text.svg",
+  curve: "break-even.svg",
+} as const;
+
+const TASKS = [
+  ["arrows", "*arrows* (synthetic)"],
+  ["digits", "*digits*"],
+  ["text", "*text*"],
+] as const;
+
+const NOT_YET = "not measured yet";
+
+const percent = (ratio: number) => (Number.isFinite(ratio) ? `${(100 * ratio).toFixed(0)}%` : "never");
+const plusMinus = (v: { mean: number; deviation: number } | null, digits: number, factor = 1) =>
+  v ? `${(factor * v.mean).toFixed(digits)} ± ${(factor * v.deviation).toFixed(digits)}` : "";
+
+function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const line = (cells: readonly (string | number)[]) => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+/** The median of a comparison's times, with its range. */
+function timeOf({ times }: Comparison): string {
+  const sorted = [...times].sort((a, b) => a - b);
+  const all = times.length > 1 ? ` (${percent(sorted[0])} to ${percent(sorted[sorted.length - 1])})` : "";
+  return `${percent(medianOf(times))}${all}`;
+}
+
+function first(summaries: readonly (TaskSummary | null)[]): string {
+  const rows = TASKS.map(([, title], i) => {
+    const s = summaries[i];
+    if (!s) return [title, NOT_YET, "", "", "", ""];
+    const control = s.comparisons.filter(({ against }) => against.entry.recipe.role === "control");
+    const bestControl = control.reduce<Comparison | null>(
+      (a, b) => (a && a.difference.mean >= b.difference.mean ? a : b),
+      null,
+    );
+    return [
+      title,
+      s.dropping.entry.recipe.name,
+      s.best ? `${s.best.against.entry.recipe.name}: ${timeOf(s.best)}` : NOT_YET,
+      `${s.aheadOfAll} of ${s.seeds}`,
+      bestControl
+        ? `${bestControl.against.entry.recipe.name}: ahead on ${bestControl.ahead} of ${bestControl.seeds}`
+        : NOT_YET,
+      s.best && s.best.seeds < 2 ? "one seed: no verdict" : s.judgement,
+    ];
+  });
+  const head = [
+    "task",
+    "dropping",
+    "time to the best full model's last loss, of that model's time",
+    "seeds ahead of every full model",
+    "against the best control",
+    "verdict",
+  ];
+  return table(head, rows);
+}
+
+/** One line for each contestant. */
+function contestants(rows: readonly Row[]): string {
+  const cells = rows.map((row) => {
+    const { recipe, seeds } = row.entry;
+    const steps = over(row, (run) => lastOf(run).step);
+    return [
+      recipe.name,
+      recipe.lr,
+      `${row.runs.size} of ${seeds.length}`,
+      plusMinus(
+        over(row, (run) => lastOf(run).loss),
+        3,
+      ) || NOT_YET,
+      plusMinus(
+        over(row, (run) => lastOf(run).accuracy),
+        1,
+        100,
+      ),
+      steps ? steps.mean.toFixed(0) : "",
+      [...row.runs].map(([, run]) => lastOf(run).loss.toFixed(3)).join(", "),
+    ];
+  });
+  const head = ["", "learning rate", "seeds", "held-out loss", "accuracy, %", "steps", "loss by seed"];
+  return table(head, cells);
+}
+
+function taskPart(plan: Plan, results: ReadonlyMap<string, Result>, task: string, about: string): string {
+  const rows = rowsOf(plan, results, task, "main");
+  const one = [...rows.flatMap(({ runs }) => [...runs.values()])][0];
+  const seconds = rows[0]?.entry.budget;
+  const budget = seconds
+    ? `${seconds.amount} ${seconds.unit === "seconds" ? "seconds of processor time" : seconds.unit}`
+    : "";
+  const baseline = one
+    ? ` Knowing nothing (${one.baseline.name}) is a loss of ${one.baseline.loss.toFixed(3)}.`
+    : "";
+  return `${about} Each run has ${budget}.${baseline}\n\n${contestants(rows)}`;
+}
+
+/** Rows that vary one thing, beside the route that they vary. */
+function settings(plan: Plan, results: ReadonlyMap<string, Result>): string {
+  const base = rowsOf(plan, results, "arrows", "main").slice(0, 1);
+  const groups = ["length", "growth", "until", "last", "follows", "lr"];
+  return contestants([...base, ...groups.flatMap((group) => rowsOf(plan, results, "arrows", group))]);
+}
+
+function curve(plan: Plan, results: ReadonlyMap<string, Result>): string {
+  const jobs = plan.jobs.filter((job) => job.kind === "steps");
+  const seqs = [...new Set(jobs.map(({ seq }) => seq))];
+  const depths = [...new Set(jobs.map(({ layers }) => layers))];
+  const rows = seqs.map((seq) => [
+    seq,
+    ...depths.map((layers) => {
+      const job = jobs.find((j) => j.seq === seq && j.layers === layers);
+      const point = job && (results.get(job.id) as StepResult | undefined);
+      if (!point) return NOT_YET;
+      const ratio = point.dropping / point.full;
+      return `${percent(ratio)} (${percent(point.predicted)}; ${(ratio / point.predicted).toFixed(2)})`;
+    }),
+  ]);
+  return table(["S", ...depths.map((depth) => `${depth} layers`)], rows);
+}
+
+/** What to do, each line where its figures are. */
+function advice(summaries: readonly (TaskSummary | null)[]): string {
+  const [arrows, digits, text] = summaries;
+  const said = (s: TaskSummary | null, words: (s: TaskSummary) => string) => (s?.best ? words(s) : NOT_YET);
+  return [
+    "Use it where the task needs depth and the tokens say much the same thing: " +
+      `${said(arrows, (s) => `on *arrows* a route came to the best full model's last loss in ${percent(medianOf(s.best?.times ?? []))} of the time (median)`)}.`,
+    "Use it where depth is given, as when a deep model is fine-tuned or compared at its own depth: " +
+      `${said(digits, (s) => `on *digits* the ratio was ${percent(medianOf(s.best?.times ?? []))}`)}.`,
+    "Try a shallow model first. Where one layer is enough, one layer with all tokens beats every deeper model, dropping or not: the rows for *digits* say so.",
+    "Try to drop tokens at the input. Where tokens are redundant that is simpler and can do as well: it is in the tables as a control.",
+    "Don't expect it to help on characters of a text, where a middle layer misses the nearest letters: " +
+      `${said(text, (s) => `on *text* the ratio was ${percent(medianOf(s.best?.times ?? []))}`)}.`,
+    "Don't use it for short sequences or two layers: the break-even curve shows what a step really costs.",
+    "Prefer one route over many layers to fresh draws in each where information has to travel through several layers.",
+    "Take K = S/4, constant, and see all tokens for the last 7% of the steps: what was varied is below.",
+    "Keep what the answer is read from (`keepPrefix`), and K a multiple of 4 on jax-js's WASM backend.",
+    "Judge by held-out loss at equal time, over several seeds: one seed of these runs can fall either way.",
+  ]
+    .map((line, i) => `${i + 1}. ${line}`)
+    .join("\n");
+}
+
+/** The machines of the results, in words. */
+function machines(results: ReadonlyMap<string, Result>): string {
+  const all = new Set(
+    [...results.values()].map(({ machine }) => `${machine.processor}, Node ${machine.node}`),
+  );
+  return [...all].join("; ") || NOT_YET;
+}
+
+/** The page. */
+export function report(plan: Plan, results: ReadonlyMap<string, Result>): string {
+  const summaries = TASKS.map(([task]) => summarize(plan, results, task, "main"));
+  const missing = plan.jobs.length - results.size;
+  const state =
+    missing === 0
+      ? `All ${plan.jobs.length} runs of the plan are in.`
+      : `${results.size} of the ${plan.jobs.length} runs of the plan are in; rows without figures are ${NOT_YET}. \`npm run evidence\` goes on with the others.`;
+  const plot = (task: keyof typeof PLOTS, words: string) => `![${words}](evidence/${PLOTS[task]})`;
+  return `# When dropping tokens pays
+
+Written by \`npm run evidence -- --report\` from the results in evidence/results/; don't edit it. ${state}
+
+The trainer of this repository (trainer/, jax-js on WASM, one thread) on small models that anyone can train again. All contestants on a task have the same processor time, so cheaper steps are more steps; losses are on held-out data with all tokens in all layers. ± is the standard deviation over seeds. Measured on: ${machines(results)}.
+
+${first(summaries)}
+
+A verdict over seeds holds each difference to Student's t at 5%; "beaten by a control" means that something simpler, a shallower model or tokens dropped at the input, was clearly ahead.
+
+## When to use it and when not
+
+${advice(summaries)}
+
+## *Arrows*: depth needed, tokens redundant
+
+${taskPart(plan, results, "arrows", "Made up for the purpose. A row is a permutation of 8 nodes as 127 arrows, each node's 15 or 16 times, and a start; six hops are to be followed (S = 128, 32 channels, K = 32 for 93% of the steps, then all tokens).")}
+
+${plot("arrows", "Held-out loss by processor time on arrows, mean over seeds")}
+
+With 15% of the arrows false:
+
+${contestants(rowsOf(plan, results, "arrows", "false"))}
+
+## *Digits*: images, shallow models do well
+
+${taskPart(plan, results, "digits", "Handwritten digits as 196 overlapping patches (64 channels, K = 48 for 93% of the steps, then all tokens).")}
+
+${plot("digits", "Held-out loss by processor time on digits, mean over seeds")}
+
+## *Text*: characters of Moby Dick
+
+${taskPart(plan, results, "text", "A GPT with rotary positions (S = 256, 64 channels, K from 64 to 256 over two thirds of the steps).")}
+
+${plot("text", "Held-out loss by processor time on text, mean over seeds")}
+
+## How to set it
+
+Each row varies one thing of the route on *arrows*, the first row:
+
+${settings(plan, results)}
+
+## What a step costs
+
+Step time with K = S/4 on all layers but one, over that of the full model: measured, in brackets what operations predict and measured over predicted. A GPT of 64 channels, 1024 tokens a step, processor time.
+
+${curve(plan, results)}
+
+${plot("curve", "Step time with dropping over the full model's, by sequence length and depth")}
+`;
+}
