@@ -1,9 +1,8 @@
 /** What the tasks ask, and that their examples depend on seed and step alone. */
 import { describe, expect, test } from "vitest";
 import { loadData } from "../../demo/data.ts";
-import { followerVocab } from "../../trainer/tasks/arrows.ts";
 import { PRESETS, TASK_NAMES, taskOf } from "../../trainer/presets.ts";
-import { arrows } from "../../trainer/tasks/arrows.ts";
+import { arrows, followerVocab } from "../../trainer/tasks/arrows.ts";
 
 describe.each(TASK_NAMES)("%s", (name) => {
   const task = taskOf(name, PRESETS[name].sizes, loadData(name), { heldOutRows: 16 });
