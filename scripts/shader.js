@@ -13,6 +13,7 @@ const OPERATIONS = {
   maskGather: "maskGather, and sampling with an attention mask",
   maskSlice: "maskSlice",
 };
+/** @type {Record<string, number>} */
 const BYTES = { float32: 4, int32: 4, uint32: 4, float16: 2, bfloat16: 2, uint8: 1 };
 
 const HELP = `npm run shader                            operations, and every shader there is
@@ -30,8 +31,9 @@ Dtypes: ${Object.keys(BYTES).join(", ")}; then the channels of a row (default 76
 --short                the text as the package has it
 --plan                 the dispatches without the text`;
 
-const number = (value) => ({ type: "string", default: String(value) });
-const flag = { type: "boolean", default: false };
+/** @param {number} value */
+const number = (value) => ({ type: /** @type {const} */ ("string"), default: String(value) });
+const flag = { type: /** @type {const} */ ("boolean"), default: false };
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -41,11 +43,16 @@ const { values, positionals } = parseArgs({
   },
 });
 
+/**
+ * @param {string} message
+ * @returns {never}
+ */
 function fail(message) {
   console.error(`${message}\n\n${HELP}`);
   process.exit(1);
 }
 
+/** @param {"batch" | "seq" | "retained" | "heads" | "layers" | "offset" | "lanes" | "bindingBytes"} name */
 function size(name) {
   const value = Number(values[name]);
   if (!Number.isInteger(value) || value < (name === "offset" ? 0 : 1))
@@ -53,17 +60,24 @@ function size(name) {
   return value;
 }
 
-/** The plan of an operation. Tensors are names here, each in a buffer of its own. */
+/**
+ * The plan of an operation. Tensors are names here, each in a buffer of its own.
+ * @param {string} operation
+ * @param {string} dtype
+ * @param {number} channels
+ */
 async function planOf(operation, dtype, channels) {
   const plans = await loadPlans();
-  const [batch, seq, retained, heads, layers] = ["batch", "seq", "retained", "heads", "layers"].map(size);
+  const [batch, seq, retained] = [size("batch"), size("seq"), size("retained")];
+  const [heads, layers] = [size("heads"), size("layers")];
   const limits = {
     bindingBytes: size("bindingBytes"),
     lanes: size("lanes"),
     workgroups: 65535,
     software: false,
   };
-  const at = (buffer, byteOffset = 0) => ({ buffer: { label: buffer }, byteOffset });
+  /** @param {string} label */
+  const at = (label, byteOffset = 0) => ({ buffer: /** @type {GPUBuffer} */ ({ label }), byteOffset });
   const [dst, src, base, idx] = [at("result", size("offset")), at("source"), at("base"), at("indices")];
   const elementBytes = BYTES[dtype];
   if (operation.startsWith("mask")) {
@@ -78,15 +92,19 @@ async function planOf(operation, dtype, channels) {
     ...(operation.startsWith("zeroRows") ? {} : { src }),
     ...(operation === "scatter" || operation === "zeroRows" ? { base } : {}),
   };
-  return plans.planTokens(operation, operands, g, limits);
+  return plans.planTokens(/** @type {"gather"} */ (operation), operands, g, limits);
 }
 
+/**
+ * @param {import("../src/backends/webgpu/plan.ts").Step} step
+ * @param {typeof import("../src/backends/webgpu/programs.ts").programOf} programOf
+ */
 function showStep(step, programOf) {
-  if ("zeroed" in step) return `zero ${step.zeroed.bytes} bytes of the temporary "${step.zeroed.scratch}"`;
+  if ("zeroed" in step) return `zero ${step.zeroed.bytes} bytes of a temporary`;
   const { shader, operands, params, workgroups } = step;
   const lines = operands.map(
     ({ name, buffer, start, end }) =>
-      `  ${name}: bytes ${start} to ${end} of ${buffer.label ?? `the temporary "${buffer.scratch}"`}`,
+      `  ${name}: bytes ${start} to ${end} of ${"label" in buffer ? buffer.label : "a temporary"}`,
   );
   const fields = Object.entries(params).filter(([, value]) => value !== undefined);
   return [
@@ -96,6 +114,7 @@ function showStep(step, programOf) {
   ].join("\n");
 }
 
+/** @param {string} operation */
 async function show(operation, dtype = "float32", channels = "768") {
   if (!(operation in OPERATIONS)) fail(`no operation "${operation}"`);
   if (!(dtype in BYTES)) fail(`no dtype "${dtype}"`);
@@ -104,9 +123,9 @@ async function show(operation, dtype = "float32", channels = "768") {
   const { programOf } = await loadPlans();
   for (const step of steps) console.log(showStep(step, programOf));
   if (values.plan) return;
-  const texts = new Map((await everyText(values.short)).map(({ key, code }) => [key, code]));
+  const texts = new Map((await everyText(values.short === true)).map(({ key, code }) => [key, code]));
   const keys = steps.flatMap((step) => ("shader" in step ? [programOf(step.shader).key] : []));
-  for (const key of new Set(keys)) console.log(`\n${key}\n\n${numbered(texts.get(key))}`);
+  for (const key of new Set(keys)) console.log(`\n${key}\n\n${numbered(texts.get(key) ?? "")}`);
 }
 
 async function list() {
@@ -121,13 +140,14 @@ async function check() {
   const { loadSwiftShader } = await import("./swiftshader.js");
   loadSwiftShader();
   const { create } = await import("webgpu");
+  const gpu = create([]);
+  const adapter = await gpu.requestAdapter();
+  const device = await adapter?.requestDevice();
+  if (!device) throw new Error("SwiftShader gave no device");
   // Held globally: Dawn crashes where its instance is collected before its devices.
-  const held = [create([])];
-  globalThis.held = held;
-  held.push(await held[0].requestAdapter());
-  held.push(await held[1].requestDevice());
+  Object.assign(globalThis, { held: [gpu, adapter, device] });
   const texts = [...(await everyText(false)), ...(await everyText(true))];
-  const refused = await refusals(held[2], texts);
+  const refused = await refusals(device, texts);
   for (const message of refused) console.error(message);
   console.log(
     `${texts.length - refused.length} of ${texts.length} shaders, as written and shortened, are taken`,
@@ -138,4 +158,4 @@ async function check() {
 if (values.help) console.log(HELP);
 else if (values.check) await check();
 else if (positionals.length === 0) await list();
-else await show(...positionals);
+else await show(positionals[0], positionals[1], positionals[2]);

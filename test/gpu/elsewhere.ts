@@ -24,7 +24,7 @@ export async function suitesElsewhere(
   });
   const bundle = outputFiles[0].text;
   runInThisContext(bundle);
-  const names = (globalThis as unknown as { suites: Suites }).suites.names();
+  const names = (globalThis as { suites?: Suites }).suites!.names();
 
   const reason = whyNoDawn();
   describe.skipIf(reason)(`${where}${reason ? ` (not here: ${reason})` : ""}`, () => {
