@@ -99,7 +99,16 @@ export function checkTensor(name: string, value: unknown): Tensor {
   if (typeof value !== "object" || value === null) wrongType(name, "a tensor", value);
   const { data, shape, dtype, operations, buffer } = value as Partial<CPUTensor & GPUTensor>;
   const tag = typedArrayTag(data);
-  if (tag === undefined && !(operations && buffer)) wrongType(name, "a tensor", value);
+  if (tag === undefined && !(operations && buffer)) {
+    // A tensor of TF.js or jax-js, say: in words it would look like one of these.
+    const foreign = data === undefined && Array.isArray(shape);
+    wrongType(
+      name,
+      "a tensor",
+      value,
+      foreign ? "another library's; tensor(data, shape) makes one" : undefined,
+    );
+  }
   if (typeof dtype !== "string" || !isDType(dtype)) wrongType(name, "a tensor with a dtype", value);
   if (!Array.isArray(shape)) wrongType(name, "a tensor with a shape", value);
   if (tag === undefined) {

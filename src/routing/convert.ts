@@ -1,7 +1,12 @@
-import { checkInteger, checkObject, wrongType, wrongValue } from "../check.ts";
+import { checkInteger, checkOptions, wrongType, wrongValue } from "../check.ts";
 import type { Tensor } from "../types.ts";
 import type { FrameworkOps } from "./framework-ops.ts";
-import { type DropRatio, RandomLayerTokenDrop, type RandomLayerTokenDropOptions } from "./layer.ts";
+import {
+  type DropRatio,
+  RandomLayerTokenDrop,
+  type RandomLayerTokenDropOptions,
+  WRAPPER_NAMES,
+} from "./layer.ts";
 import type { Layer, LayerOutput } from "./layer-types.ts";
 import type { RandomLTDScheduler } from "./scheduler.ts";
 import { LayerStack } from "./stack.ts";
@@ -57,7 +62,7 @@ export function convertToRandomLTD<T = Tensor, R extends LayerOutput<T> = LayerO
     wrongValue("layers", `total_layer_num layers, ${total_layer_num}`, layers.length);
   }
   if (ids === undefined) wrongType("random_ltd_layer_id", "an array of layer numbers", ids);
-  checkObject("options", options);
+  checkOptions(options, ["routes", ...WRAPPER_NAMES]);
   const { routes = [], ...rest } = options;
   const ops = options.ops ?? (tensorOps as unknown as FrameworkOps<T>);
   const routesByFirst = checkRoutes(routes, ids, total_layer_num);
@@ -92,7 +97,9 @@ function checkRoutes(routes: unknown, ids: readonly number[], total: number): Ma
   const checked = new Map<number, CheckedRoute>();
   const taken = new Set<number>();
   for (const route of routes) {
-    const { layers, dropRatio } = Array.isArray(route) || route == null ? { layers: route } : route;
+    const named = typeof route === "object" && route !== null && !Array.isArray(route);
+    if (named) checkOptions(route, ["layers", "dropRatio"]);
+    const { layers, dropRatio } = named ? route : { layers: route };
     if (!Array.isArray(layers) || layers.length !== 2) wrongType("routes", expected, route);
     const [first, last] = layers.map((id) => {
       checkInteger("routes", id, -total, total - 1);

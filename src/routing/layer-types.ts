@@ -28,6 +28,11 @@ export interface ForwardOptions {
   indicesOf?: (layerOrdinal: number) => unknown;
 }
 
+/** The names of {@link ForwardOptions}. `backward` takes the same object, if that is at hand. */
+export const CALL_NAMES: readonly string[] = [
+  ...["batchOffset", "encoder", "inPlace", "keepMask", "paddingMask", "indicesOf"],
+];
+
 /** Options of a wrapped layer's `backward`. They are handed on to the layer's own. */
 export interface BackwardOptions {
   /** Writes the K rows into `outGrad` itself and returns it. Default false. */

@@ -1,18 +1,19 @@
 import { checkEncoder } from "../arguments.ts";
-import { checkBoolean, checkInteger, checkObject, wrongType, wrongValue } from "../check.ts";
+import { checkBoolean, checkInteger, checkObject, checkOptions, wrongType, wrongValue } from "../check.ts";
 import { bertSampleTokens, checkTokenMask, type MaskMode, mostForced } from "../sampling.ts";
 import { layerOf } from "../tensor.ts";
 import type { CPUTensor, Tensor } from "../types.ts";
 import type { AlongSequence, FrameworkOps } from "./framework-ops.ts";
 import { checkAlong, checkKwargs, checkMaskMode, gatherKwargs, type KwargsPlan } from "./kwargs.ts";
-import type {
-  BackwardOptions,
-  ForwardOptions,
-  Kwargs,
-  Layer,
-  LayerGradient,
-  LayerObject,
-  LayerOutput,
+import {
+  type BackwardOptions,
+  CALL_NAMES,
+  type ForwardOptions,
+  type Kwargs,
+  type Layer,
+  type LayerGradient,
+  type LayerObject,
+  type LayerOutput,
 } from "./layer-types.ts";
 import { Carriage, carriedNames, checkElements, checkOutputs, statesOf, withStates } from "./outputs.ts";
 import type { RandomLTDScheduler } from "./scheduler.ts";
@@ -55,6 +56,11 @@ export interface RandomLayerTokenDropOptions<T> {
 
 /** A part of the tokens, or a function of the step that gives it. */
 export type DropRatio = number | ((step: number) => number);
+
+/** The names of {@link RandomLayerTokenDropOptions}. */
+export const WRAPPER_NAMES: readonly string[] = [
+  ...["ops", "maskMode", "alongSequence", "keepPrefix", "raiseToKept", "dropRatio", "outputs"],
+];
 
 /** One forward call: what its backward needs. */
 interface Call<T> {
@@ -123,7 +129,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
       wrongType("scheduler", "a RandomLTDScheduler", scheduler);
     this.#scheduler = scheduler;
     this.layerOrdinal = checkInteger("layerOrdinal", layerOrdinal, 0, 2 ** 32 - 1);
-    checkObject("options", options);
+    checkOptions(options, WRAPPER_NAMES);
     const { model_mask_name, model_type, hidden_state_order } = scheduler.config;
     const { ops = tensorOps as unknown as FrameworkOps<T>, alongSequence = [], keepPrefix = 0 } = options;
     const { raiseToKept = false, dropRatio } = options;
@@ -194,8 +200,22 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
    * const indices = layer.sample(8, 1024, { batchOffset: 16 });
    */
   sample(batchSize: number, seqLength: number, options: ForwardOptions = {}): CPUTensor<Int32Array> | null {
+    checkOptions(options, CALL_NAMES);
+    return this.#draw(
+      this.#reservedLength(batchSize, seqLength, options.keepMask),
+      batchSize,
+      seqLength,
+      options,
+    );
+  }
+
+  #draw(
+    reservedLength: number,
+    batchSize: number,
+    seqLength: number,
+    options: ForwardOptions,
+  ): CPUTensor<Int32Array> | null {
     const { batchOffset = 0, keepMask, paddingMask } = options;
-    const reservedLength = this.#reservedLength(batchSize, seqLength, keepMask);
     if (reservedLength >= seqLength) {
       checkInteger("seqLength", seqLength, 1, Number.MAX_SAFE_INTEGER);
       checkInteger("batchSize", batchSize, 1, 2 ** 32);
@@ -246,7 +266,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
   layerTokens(batchSize: number, seqLength: number, options: ForwardOptions = {}): number {
     checkInteger("batchSize", batchSize, 1, 2 ** 32);
     checkInteger("seqLength", seqLength, 1, Number.MAX_SAFE_INTEGER);
-    checkObject("options", options);
+    checkOptions(options, CALL_NAMES);
     const retained = Math.min(seqLength, this.#reservedLength(batchSize, seqLength, options.keepMask));
     return this.randomLTDLayer.layerTokens?.(batchSize, retained) ?? batchSize * retained;
   }
@@ -269,7 +289,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     const ops = this.#ops;
     if (!ops.isTensor(hiddenStates)) wrongType("hiddenStates", "a tensor", hiddenStates);
     checkObject("kwargs", kwargs);
-    checkObject("options", options);
+    checkOptions(options, CALL_NAMES);
     const shape = [...ops.shapeOf(hiddenStates)];
     if (shape.length < 2) wrongValue("hiddenStates", "at least two dimensions", shape, `[${shape}]`);
     const [batch, seq] = this.#batchFirst ? shape : [shape[1], shape[0]];
@@ -283,7 +303,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     const indices =
       dropping && options.indicesOf !== undefined
         ? this.#given(options.indicesOf, batch, retained)
-        : this.sample(batch, seq, options);
+        : this.#draw(retained, batch, seq, options);
     const { outputs } = this.#carriage;
     if (indices === null) {
       const output = this.randomLTDLayer.forward(hiddenStates, kwargs, options);
@@ -333,7 +353,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     checkElements("outGrad", given, outputs);
     const outGrad = outputs === undefined ? given : statesOf(given, outputs);
     if (!ops.isTensor(outGrad)) wrongType("outGrad", "a tensor", outGrad);
-    checkObject("options", options);
+    checkOptions(options, CALL_NAMES);
     const { batchOffset, encoder, inPlace = false } = options;
     checkBoolean("inPlace", inPlace);
     if (tensorOps.isTensor(outGrad)) checkEncoder(encoder, outGrad);

@@ -1,4 +1,4 @@
-import { checkChoice, checkInteger, checkObject, wrongType, wrongValue } from "../check.ts";
+import { checkChoice, checkInteger, checkObject, checkOptions, wrongType, wrongValue } from "../check.ts";
 import { checkLayerTokenLR, type LayerTokenLRConfig } from "./random-ltd-config.ts";
 
 /** Options of {@link LayerTokenLRSchedule}. */
@@ -54,7 +54,7 @@ export class LayerTokenLRSchedule {
       ...config,
       enabled: true,
     });
-    checkObject("options", options);
+    checkOptions(options, ["lr", "decay", "floor"]);
     const { lr, floor = 0, decay = "linear" } = options;
     this.#lr = checkRate("lr", lr, Number.MIN_VALUE, Number.MAX_VALUE);
     this.#floor = checkRate("floor", floor, 0, lr);

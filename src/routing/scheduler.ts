@@ -1,4 +1,12 @@
-import { checkChoice, checkInteger, checkObject, checkSeed, wrongType, wrongValue } from "../check.ts";
+import {
+  checkChoice,
+  checkInteger,
+  checkObject,
+  checkOptions,
+  checkSeed,
+  wrongType,
+  wrongValue,
+} from "../check.ts";
 import { eachStretch, type Lengths, lengthsOf } from "./lengths.ts";
 import {
   type CheckedRandomLTDConfig,
@@ -76,7 +84,7 @@ export class RandomLTDScheduler {
    */
   constructor(randomLTDConfig: RandomLTDConfig, options: RandomLTDSchedulerOptions = {}) {
     this.config = checkRandomLTDConfig("randomLTDConfig", randomLTDConfig);
-    checkObject("options", options);
+    checkOptions(options, ["seed", "schedule"]);
     const { seed = 1234, schedule } = options;
     checkSeed("seed", seed);
     this.seed = BigInt(seed);

@@ -1,16 +1,17 @@
-import { checkInteger, checkObject, wrongType } from "../check.ts";
+import { checkInteger, checkObject, checkOptions, wrongType } from "../check.ts";
 import type { CPUTensor, Tensor } from "../types.ts";
 import { mapTensors } from "./along/nested.ts";
 import type { FrameworkOps } from "./framework-ops.ts";
 import { checkLayer, RandomLayerTokenDrop } from "./layer.ts";
-import type {
-  BackwardOptions,
-  ForwardOptions,
-  Kwargs,
-  Layer,
-  LayerGradient,
-  LayerObject,
-  LayerOutput,
+import {
+  type BackwardOptions,
+  CALL_NAMES,
+  type ForwardOptions,
+  type Kwargs,
+  type Layer,
+  type LayerGradient,
+  type LayerObject,
+  type LayerOutput,
 } from "./layer-types.ts";
 import {
   carriedNames,
@@ -68,6 +69,7 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
    */
   forward(hiddenStates: T, kwargs: Kwargs = {}, options: ForwardOptions = {}): R {
     checkObject("kwargs", kwargs);
+    checkOptions(options, CALL_NAMES);
     if (this.#outputs !== undefined) return this.#carrying(hiddenStates, kwargs, options, this.#outputs) as R;
     let hidden = hiddenStates;
     let rest: unknown[] | undefined;
@@ -115,6 +117,7 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
     seqLength: number,
     options: ForwardOptions = {},
   ): Map<number, CPUTensor<Int32Array>> {
+    checkOptions(options, CALL_NAMES);
     const all = new Map<number, CPUTensor<Int32Array>>();
     for (const layer of this.layers) {
       if (!(layer instanceof RandomLayerTokenDrop)) continue;
@@ -138,6 +141,7 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
   layerTokens(batchSize: number, seqLength: number, options: ForwardOptions = {}): number {
     checkInteger("batchSize", batchSize, 1, 2 ** 32);
     checkInteger("seqLength", seqLength, 1, Number.MAX_SAFE_INTEGER);
+    checkOptions(options, CALL_NAMES);
     const tokensOf = (layer: LayerObject<T, R>) =>
       layer instanceof RandomLayerTokenDrop
         ? layer.layerTokens(batchSize, seqLength, options)
@@ -169,6 +173,7 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
   backward(outGrad: T, options?: BackwardOptions): T;
   backward(outGrad: readonly unknown[], options?: BackwardOptions): readonly unknown[];
   backward(outGrad: LayerGradient<T>, options: BackwardOptions = {}): LayerGradient<T> {
+    checkOptions(options, CALL_NAMES);
     for (const [i, layer] of this.layers.entries()) {
       if (typeof layer.backward !== "function") {
         wrongType("layers", "layers with a backward", layer, `none at ${i}`);

@@ -284,6 +284,39 @@ describe("tf.layers", () => {
     expect(seen).toEqual([dropping, whole, dropping, whole]);
   });
 
+  test("a ratio of its own, through a saved model; inputs want names", async () => {
+    const scheduler = makeScheduler(settings);
+    const layer = new RandomLTD({ layer: dense(1), scheduler, dropRatio: 0.375, inputShape: [S, C] });
+    const model = tfl.sequential({ layers: [layer] });
+    const artifacts: any[] = [];
+    await model.save(tf.io.withSaveHandler(async (a: any) => void artifacts.push(a)));
+    const modelTopology = JSON.parse(JSON.stringify(artifacts[0].modelTopology));
+    const loaded = await tfl.loadLayersModel(tf.io.fromMemory({ ...artifacts[0], modelTopology }));
+    for (const one of [layer, loaded.layers.at(-1)]) {
+      one.scheduler = scheduler;
+      const seen: number[][] = [];
+      const apply = one.layer.apply.bind(one.layer);
+      one.layer.apply = (t: any, kwargs: any) => {
+        seen.push(t.shape);
+        return apply(t, kwargs);
+      };
+      one.apply(tf.zeros([2, S, C]), { training: true });
+      expect(seen).toEqual([[2, 10, C]]); // 16 less 6
+    }
+    const two = [tf.zeros([2, S, C]), tf.zeros([2, S])];
+    for (const training of [true, false]) {
+      expect(() => layer.apply(two, { training })).toThrow(
+        new TypeError('"inputNames" expected a name for each input after the hidden states, 1, got []'),
+      );
+    }
+    expect(() => new RandomLTD({ layer: dense(1), scheduler, dropRatio: () => 0.5 })).toThrow(
+      new TypeError('"dropRatio" expected a number, got a function'),
+    );
+    expect(() => new RandomLTD({ layer: dense(1), scheduler, ordnial: 1 })).toThrow(
+      new TypeError('"ordnial" expected a known option (did you mean "ordinal"?), got 1'),
+    );
+  });
+
   test("what is refused", () => {
     expect(randomLTDLayer(tfl.layers.Layer)).toBe(RandomLTD);
     expect(() => randomLTDLayer(undefined as any)).toThrow('"Layer" expected tf.layers.Layer, got undefined');

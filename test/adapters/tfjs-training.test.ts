@@ -12,6 +12,20 @@ const { GatherTokens, ScatterTokens, tfjsOps } = await import("../../src/adapter
 const [B, S, C, K] = [2, 8, 4, 5];
 const floats = (n: number, seed: number) => Float32Array.from(noise(n, seed));
 
+test("a tensor of TF.js where one of the library's is wanted is told apart", async () => {
+  await use("cpu");
+  const scheduler = makeScheduler({ ids: [0], layers: 1, min: K, max: S, model_mask_name: null });
+  const stack = convertToRandomLTD<any>([(h: any) => h], scheduler, { ops: tfjsOps });
+  tf.tidy(() => {
+    for (const name of ["paddingMask", "keepMask"]) {
+      const forward = () => stack.forward(tf.zeros([B, S, C]), {}, { [name]: tf.ones([B, S], "bool") });
+      expect(forward).toThrow(
+        new TypeError(`"${name}" expected a tensor, got another library's; tensor(data, shape) makes one`),
+      );
+    }
+  });
+});
+
 /** The largest difference, over the largest value. */
 function apart(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   expect(actual.length).toBe(expected.length);

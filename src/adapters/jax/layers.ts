@@ -1,7 +1,13 @@
 /** Layers of jax-js arrays with backward passes of their own, so that tokens move by gathers in both directions. */
 import { type JsTree, numpy as np, tree, vjp } from "@jax-js/jax";
-import { checkObject, wrongType } from "../../check.ts";
-import type { BackwardOptions, ForwardOptions, Kwargs, LayerObject } from "../../routing/layer-types.ts";
+import { checkOptions, wrongType } from "../../check.ts";
+import {
+  type BackwardOptions,
+  CALL_NAMES,
+  type ForwardOptions,
+  type Kwargs,
+  type LayerObject,
+} from "../../routing/layer-types.ts";
 import { checkArray } from "./arrays.ts";
 import { type TokenRoute, takeRows } from "./routes.ts";
 import { checkPart, checkRoute, checkStates, putBack } from "./tokens.ts";
@@ -162,7 +168,7 @@ export class JaxLayer<W extends Weights> implements LayerObject<np.Array, np.Arr
    */
   forward(hiddenStates: np.Array, kwargs: Kwargs = {}, options: ForwardOptions = {}): np.Array {
     checkArray("hiddenStates", hiddenStates);
-    checkObject("options", options);
+    checkOptions(options, CALL_NAMES);
     const weights = this.#weights;
     if (weights === undefined)
       wrongType("weights", "weights, by setWeights, before forward", weights, "none");
@@ -186,7 +192,7 @@ export class JaxLayer<W extends Weights> implements LayerObject<np.Array, np.Arr
    */
   backward(outGrad: np.Array, options: BackwardOptions = {}): np.Array {
     checkArray("outGrad", outGrad);
-    checkObject("options", options);
+    checkOptions(options, CALL_NAMES);
     const { batchOffset } = options;
     const at = this.#calls.findLastIndex(
       (call) => batchOffset === undefined || call.batchOffset === batchOffset,

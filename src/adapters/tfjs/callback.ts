@@ -1,4 +1,4 @@
-import { checkInteger, checkObject, wrongType } from "../../check.ts";
+import { checkInteger, checkOptions, wrongType } from "../../check.ts";
 import type { RandomLTDScheduler, RandomLTDState } from "../../routing/scheduler.ts";
 
 /** Options of {@link randomLTDCallback}. */
@@ -34,7 +34,7 @@ export function randomLTDCallback(
   options: RandomLTDCallbackOptions = {},
 ): RandomLTDCallback {
   if (typeof scheduler?.updateSeq !== "function") wrongType("scheduler", "a RandomLTDScheduler", scheduler);
-  checkObject("options", options);
+  checkOptions(options, ["firstStep", "saveState"]);
   const { firstStep, saveState } = options;
   if (firstStep !== undefined) checkInteger("firstStep", firstStep, 0, 2 ** 32 - 1);
   if (saveState !== undefined && typeof saveState !== "function")

@@ -1,6 +1,6 @@
 /** Random-LTD as a layer of `tf.layers`. */
 import { serialization, type Tensor, tidy } from "@tensorflow/tfjs-core";
-import { checkObject, wrongType } from "../../check.ts";
+import { checkObject, checkOptions, wrongType } from "../../check.ts";
 import type { AlongSequence } from "../../routing/framework-ops.ts";
 import { RandomLayerTokenDrop } from "../../routing/layer.ts";
 import type { RandomLTDScheduler } from "../../routing/scheduler.ts";
@@ -47,6 +47,8 @@ export interface RandomLTDLayerArgs {
   alongSequence?: readonly string[] | Readonly<Record<string, AlongSequence>>;
   /** See `RandomLayerTokenDropOptions`. */
   keepPrefix?: number;
+  /** See `RandomLayerTokenDropOptions`. Here a number alone: it is saved with the model. */
+  dropRatio?: number;
   /** As every layer of `tf.layers` takes it. */
   name?: string;
 }
@@ -73,6 +75,33 @@ interface Saved {
   layer: { className: string; config: object };
   options: { name: string };
 }
+
+const NAMES = [
+  ...[
+    "layer",
+    "scheduler",
+    "ordinal",
+    "inputNames",
+    "maskMode",
+    "alongSequence",
+    "keepPrefix",
+    "dropRatio",
+    "name",
+  ],
+];
+/** What the base class takes: `LayerArgs` of TF.js's src/engine/topology.ts. The last comes with loading. */
+const BASE_NAMES = [
+  ...[
+    "inputShape",
+    "batchInputShape",
+    "batchSize",
+    "dtype",
+    "trainable",
+    "weights",
+    "inputDType",
+    "customObjects",
+  ],
+];
 
 /** Classes made before, by their base. */
 const classes = new WeakMap<object, unknown>();
@@ -121,8 +150,10 @@ function derive(Layer: new (args: object) => Base) {
 
     constructor(args: RandomLTDLayerArgs) {
       checkObject("args", args);
+      checkOptions(args, [...NAMES, ...BASE_NAMES]);
       super(args);
       if (typeof args.layer?.apply !== "function") wrongType("layer", "a layer of tf.layers", args.layer);
+      if (typeof args.dropRatio === "function") wrongType("dropRatio", "a number", args.dropRatio);
       this.layer = args.layer;
       this.#args = args;
       this.scheduler = args.scheduler;
@@ -136,12 +167,12 @@ function derive(Layer: new (args: object) => Base) {
       this.#scheduler = scheduler;
       this.#wrapper = undefined;
       if (scheduler === undefined) return;
-      const { ordinal = 0, maskMode, alongSequence, keepPrefix } = this.#args;
+      const { ordinal = 0, maskMode, alongSequence, keepPrefix, dropRatio } = this.#args;
       this.#wrapper = new RandomLayerTokenDrop<Tensor, Tensor>(
         (hidden, kwargs) => this.#inner([hidden, ...this.#names.map((name) => kwargs[name] as Tensor)]),
         scheduler,
         ordinal,
-        { ops: tfjsOps, maskMode, alongSequence, keepPrefix },
+        { ops: tfjsOps, maskMode, alongSequence, keepPrefix, dropRatio },
       );
     }
 
@@ -163,6 +194,10 @@ function derive(Layer: new (args: object) => Base) {
 
     call(inputs: Inputs, kwargs: { training?: boolean } = {}): Tensor {
       const [hidden, ...rest] = Array.isArray(inputs) ? inputs : [inputs];
+      if (rest.length !== this.#names.length) {
+        const inputs = `a name for each input after the hidden states, ${rest.length}`;
+        wrongType("inputNames", inputs, this.#names);
+      }
       this.#kwargs = kwargs;
       if (!kwargs.training) return this.#inner([hidden, ...rest]);
       const wrapper = this.#wrapper;
@@ -203,10 +238,10 @@ function derive(Layer: new (args: object) => Base) {
     }
 
     override getConfig(): object {
-      const { ordinal, inputNames, maskMode, alongSequence, keepPrefix } = this.#args;
+      const { ordinal, inputNames, maskMode, alongSequence, keepPrefix, dropRatio } = this.#args;
       const layer = { className: this.layer.getClassName(), config: this.layer.getConfig() };
       // TF.js turns every string of a saved model into camelCase, except what is called a name.
-      const name = JSON.stringify({ ordinal, inputNames, maskMode, alongSequence, keepPrefix });
+      const name = JSON.stringify({ ordinal, inputNames, maskMode, alongSequence, keepPrefix, dropRatio });
       return { ...super.getConfig(), layer, options: { name } };
     }
 

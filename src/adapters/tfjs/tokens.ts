@@ -1,6 +1,6 @@
 /** The token operations on TF.js tensors, each by itself. */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { checkBoolean, checkInteger, checkObject } from "../../check.ts";
+import { checkBoolean, checkInteger, checkOptions } from "../../check.ts";
 import type { CPUTensor } from "../../types.ts";
 import { checkFits, checkTokens } from "./check.ts";
 import { type Geometry, sizeOf } from "./geometry.ts";
@@ -26,7 +26,7 @@ export function tokenGeometry(t: Tensor, batchFirst: boolean, seq: number, retai
 }
 
 function layout(options: TFTokenOptions): boolean {
-  checkObject("options", options);
+  checkOptions(options, ["batchFirst", "seqLength"]);
   return checkBoolean("batchFirst", options.batchFirst ?? true);
 }
 
