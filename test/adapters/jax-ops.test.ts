@@ -1,5 +1,6 @@
 import { defaultDevice, grad, init, jit, numpy as np, tree } from "@jax-js/jax";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
+import { forgetWarning } from "../../src/adapters/jax/routes.ts";
 import { gatherTokens, jaxOps, scatterTokens, tokenRoute, tokenRoutes } from "../../src/adapters/jax.ts";
 import {
   bertSampleTokens,
@@ -43,6 +44,31 @@ function fromArray(t: np.Array): CPUTensor {
   const { shape } = t;
   return tensor(t.dataSync() as TensorData, shape);
 }
+
+test("a K that jax-js's WASM backend is slow with is warned of, once", () => {
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+  const before = defaultDevice();
+  const route = (reservedLength: number) => {
+    const call = { reservedLength, seqLength: 11, batchSize: 1, seed: 1 };
+    tree.dispose(tokenRoutes(bertSampleTokens(call).sampledIndices, 11) as never);
+  };
+  try {
+    forgetWarning();
+    for (const [device, lengths] of [
+      ["cpu", [5]],
+      ["wasm", [4, 8, 11]],
+    ] as const) {
+      defaultDevice(device);
+      for (const K of lengths) route(K);
+    }
+    expect(warn).not.toHaveBeenCalled();
+    for (const K of [5, 6, 7]) route(K);
+    expect(warn.mock.calls).toEqual([[expect.stringMatching(/^random-ltd: K = 5 is no multiple of 4, /)]]);
+  } finally {
+    warn.mockRestore();
+    defaultDevice(before);
+  }
+});
 
 describe.each(["cpu", "wasm"] as const)("jaxOps on the %s backend", (device) => {
   beforeAll(async () => {

@@ -1,5 +1,5 @@
 /** Which tokens of jax-js arrays a layer sees, and the way back: both directions, and both backwards, are gathers. */
-import { numpy as np } from "@jax-js/jax";
+import { defaultDevice, numpy as np } from "@jax-js/jax";
 import { checkInteger, wrongType, wrongValue } from "../../check.ts";
 import { checkIndices } from "../../indices.ts";
 import { layerOf, tensor } from "../../tensor.ts";
@@ -89,6 +89,23 @@ export function checkKnown(name: string, indices: np.Array, seqLength: number): 
   return indices;
 }
 
+let warned = false;
+
+/** Says once that a K is slow: at S 196 a step took 0.28 s at K 96 and 0.68 s at 98. */
+function warnOfSlow(retained: number, seqLength: number): void {
+  if (warned || retained % 4 === 0 || retained === seqLength || defaultDevice() !== "wasm") return;
+  warned = true;
+  globalThis.console?.warn(
+    `random-ltd: K = ${retained} is no multiple of 4, which is about 2.4 times slower on jax-js's WASM backend; ` +
+      "a seq_per_step that is one keeps K to multiples",
+  );
+}
+
+/** Warns again, for tests. */
+export function forgetWarning(): void {
+  warned = false;
+}
+
 /** The route of checked positions on the CPU. */
 export function routeOfPositions(
   indices: CPUTensor<Int32Array>,
@@ -96,6 +113,7 @@ export function routeOfPositions(
   batchFirst: boolean,
 ): TokenRoute {
   const [batch, retained] = indices.shape;
+  warnOfSlow(retained, seqLength);
   const rows = new Int32Array(batch * retained);
   const back = new Int32Array(batch * seqLength);
   const isRetained = new Int32Array(batch * seqLength);
@@ -121,6 +139,7 @@ export function routeOfPositions(
 /** The route of positions in an array, which is taken over. */
 export function routeOfArray(indices: np.Array, seqLength: number, batchFirst: boolean): TokenRoute {
   const [batch, retained] = indices.shape;
+  warnOfSlow(retained, seqLength);
   const all = np.arange(seqLength).reshape(batchFirst ? [1, seqLength, 1] : [seqLength, 1, 1]);
   const few = indices.ref.reshape(batchFirst ? [batch, 1, retained] : [1, batch, retained]);
   const isRetained = np.equal(few.ref, all.ref).any(-1); // [B,S]
