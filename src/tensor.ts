@@ -101,7 +101,7 @@ export function checkTensor(name: string, value: unknown): Tensor {
   const tag = typedArrayTag(data);
   if (tag === undefined && !(operations && buffer)) {
     // A tensor of TF.js or jax-js, say: in words it would look like one of these.
-    const foreign = data === undefined && Array.isArray(shape);
+    const foreign = Array.isArray(shape) && (data === undefined || typeof data === "function");
     wrongType(
       name,
       "a tensor",
