@@ -1,4 +1,4 @@
-import { defaultDevice, init, numpy as np } from "@jax-js/jax";
+import { defaultDevice, grad, init, jit, numpy as np } from "@jax-js/jax";
 import { jaxOps } from "../../src/adapters/jax.ts";
 import { type TensorData, tensor } from "../../src/index.ts";
 import { alongSuite } from "../suites/along.ts";
@@ -20,6 +20,14 @@ for (const device of ["cpu", "wasm"] as const) {
       ownIndices,
       boundaries: true,
       looksInto: true,
+      async gradient(take, { data, shape }, weights) {
+        const array = (t: typeof weights) =>
+          np.array(t.data as Float32Array<ArrayBuffer>, { shape: [...t.shape] });
+        const loss = (value: np.Array) => take(value).mul(array(weights)).sum();
+        const run = ownIndices ? jit(grad(loss)) : grad(loss);
+        const got = run(np.array(data as Float32Array<ArrayBuffer>, { shape: [...shape] })) as np.Array;
+        return tensor(got.ref.dataSync() as TensorData, got.shape);
+      },
     });
   }
 }

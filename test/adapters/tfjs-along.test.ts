@@ -19,6 +19,12 @@ for (const backend of BACKENDS) {
       ownIndices,
       boundaries: true,
       looksInto: backend === "cpu" || backend === "wasm",
+      async gradient(take, { data, shape }, weights) {
+        const w = tf.tensor(weights.data.slice(), [...weights.shape]);
+        const grad = tf.grad((value: any) => tf.sum(tf.mul(take(value), w)));
+        const got = grad(tf.tensor(data.slice(), [...shape]));
+        return tensor(await got.data(), got.shape);
+      },
     });
   }
 }

@@ -26,6 +26,8 @@ export interface TensorKind<T> {
   /** Whether boundaries can be counted by the indices at hand, and whether what they hold is looked into. */
   readonly boundaries: boolean;
   readonly looksInto: boolean;
+  /** The gradient of the sum of `weights` times what `take` gives for `value`, where the kind has gradients. */
+  gradient?(take: (value: T) => T, value: CPUTensor, weights: CPUTensor): Promise<CPUTensor>;
 }
 
 const [B, S, K, C] = [3, 11, 5, 2];
@@ -218,6 +220,57 @@ export function alongSuite<T>(kind: TensorKind<T>): void {
         await holds(layout, ints(shape), batchFirst);
         await holds(layout, floats(shape), batchFirst);
       }
+    });
+
+    const differentiated = kind.gradient ? test : test.skip;
+    differentiated.each([...ROWS, ...AXES])(
+      "the gradient of %j of [%s]: each row's, added up",
+      async (layout, shape) => {
+        const value = floats(shape);
+        let position = (_b: number, _k: number) => 0;
+        const take = (t: T) => {
+          const ran = run({ value: layout }, { value: t });
+          position = ran.position;
+          return ran.seen.value as T;
+        };
+        const plain = () => plainAlong(ints(shape, 0), layout, position, true);
+        position = run({}, {}).position;
+        const weights = tensor(
+          Float32Array.from(plain().data, (_, i) => 1 + (i % 7)),
+          plain().shape,
+        );
+        const expected = new Float32Array(count(shape));
+        plain().data.forEach((from, i) => {
+          expected[from] += weights.data[i];
+        });
+        const got = await kind.gradient!(take, value, weights);
+        expect(got.shape).toEqual(shape);
+        expect([...got.data]).toEqual([...expected]);
+      },
+    );
+
+    test("outputs: a stream beside the tokens goes on, one along them is put back among those that passed by", async () => {
+      const scheduler = makeScheduler({ ids: [1, 2], min: K, max: S, model_mask_name: null });
+      const [text, rows] = [() => put(floats([B, 3, C])), () => put(ints([B, K, 2], 900))];
+      const layer = (h: T) => [text(), h, rows()];
+      const wrapped = new RandomLayerTokenDrop<T>(layer, scheduler, 1, {
+        ops,
+        outputs: ["text", "hiddenStates", "residual"],
+        alongSequence: ["residual"],
+      });
+      const drawn = wrapped.sample(B, S)!;
+      const given = kind.ownIndices ? put(drawn) : undefined;
+      const kwargs = { text: text(), residual: put(ints([B, S, 2])) };
+      const out = wrapped.forward(put(floats([B, S, C])), kwargs, given ? { indicesOf: () => given } : {});
+      const [one, two, three] = await Promise.all((out as T[]).map(get));
+      expect(one).toEqual(floats([B, 3, C]));
+      expect(two).toEqual(floats([B, S, C]));
+      const expected = ints([B, S, 2]).data;
+      drawn.data.forEach((s, i) => {
+        const at = (Math.floor(i / K) * S + s) * 2;
+        [expected[at], expected[at + 1]] = [900 + 2 * i, 901 + 2 * i];
+      });
+      expect([...three.data]).toEqual([...expected]);
     });
 
     const counted = kind.boundaries ? test : test.skip;
