@@ -121,15 +121,24 @@ function boundariesAt(value: np.Array, name: string, indices: np.Array, seq: num
 
 /** `out[b,h,i,j] = mask[b,h,indices[b,i],indices[b,j]]`, where a batch or query size of 1 is always at 0. */
 function maskAt(mask: np.Array, indices: np.Array): np.Array {
-  const [maskBatch, heads, query] = mask.shape;
+  const [maskBatch, heads, query, seq] = mask.shape;
   const [batch, retained] = indices.shape;
-  const rows = (maskBatch === 1 ? np.zeros([1], { dtype: np.int32 }) : np.arange(batch)).reshape([
-    -1, 1, 1, 1,
-  ]);
-  const queries =
-    query === 1 ? np.zeros([1, 1, 1, 1], { dtype: np.int32 }) : indices.ref.reshape([batch, 1, retained, 1]);
-  const keys = indices.reshape([batch, 1, 1, retained]);
-  return mask.slice(rows, np.arange(heads).reshape([1, heads, 1, 1]), queries, keys);
+  const starts = np.arange(heads).reshape([1, heads, 1, 1]).mul(query);
+  const rows =
+    maskBatch === 1
+      ? starts
+      : np
+          .arange(batch)
+          .reshape([batch, 1, 1, 1])
+          .mul(heads * query)
+          .add(starts);
+  const keys = indices.ref.reshape([batch, 1, 1, retained]);
+  const queries = query === 1 ? rows : rows.add(indices.ref.reshape([batch, 1, retained, 1]));
+  indices.dispose();
+  // As single elements of a flat table: so jit compiles the gradient, which it doesn't of an index for each dimension.
+  const at = queries.mul(seq).add(keys);
+  const { shape } = at;
+  return pick(mask.reshape([maskBatch * heads * query * seq]), at.reshape([1, -1])).reshape(shape);
 }
 
 /** Throws where the top-left corner of a mask is wrong, if that can be told without waiting. */

@@ -30,14 +30,10 @@ export function gatherAlong(t: Tensor, at: Positions, axes: Axes): Tensor {
     // The kernels know of one batch in front, or behind the sequence: anything else goes in pieces of that.
     const few = retained - firstPosition;
     if (batchFirst) {
-      const whole = reshape(t, [outer, rows, middle, length, row]);
+      // By rank 2: TF.js's webgpu backend has no gradient of a slice of rank 5.
+      const whole = reshape(t, [outer, rows * middle * length * row]);
       const pieces = Array.from({ length: outer }, (_, o) => {
-        const piece = reshape(slice(whole, [o, 0, 0, 0, 0], [1, -1, -1, -1, -1]), [
-          rows,
-          middle,
-          length,
-          row,
-        ]);
+        const piece = reshape(slice(whole, [o, 0], [1, -1]), [rows, middle, length, row]);
         return gatherRows(piece, from, view, [1, batch, middle, few, row]);
       });
       return reshape(concat(pieces, 0), [...shape]);
