@@ -61,7 +61,8 @@ export function decodeArrays(bytes: Uint8Array): { arrays: HostArrays; metadata:
     if (!(from >= 8 + length && to <= bytes.length && to - from === 4 * size)) {
       refuse(`${name} [${shape}] at [${data_offsets}]`);
     }
-    arrays[name] = { shape, data: new Type(bytes.slice(from, to).buffer) };
+    // Not `bytes.slice`: a Buffer of Node's shares its bytes there.
+    arrays[name] = { shape, data: new Type(new Uint8Array(bytes.subarray(from, to)).buffer) };
   }
   return { arrays, metadata: __metadata__ ?? {} };
 }
