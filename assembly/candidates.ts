@@ -7,6 +7,7 @@ import { inWindow, tokenAt } from "./philox";
 export let candidates: i32 = 0;
 
 /** Drops all. */
+// @ts-ignore: decorator
 @inline
 export function forget(): void {
   candidates = 0;
@@ -75,6 +76,7 @@ function partition(k: i32): void {
 }
 
 /** Turns over, where `turn` is 1, the bit of a candidate. */
+// @ts-ignore: decorator
 @inline
 function flip(rank: u64, turn: u32): void {
   const i = <u32>rank;

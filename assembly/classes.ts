@@ -30,11 +30,13 @@ export function begin(seqLength: i32, reserved: i32): bool {
   return ensure(contested + bytes);
 }
 
+// @ts-ignore: decorator
 @inline
 export function hasBit(bitmap: usize, i: u32): bool {
   return ((<u32>load<u8>(bitmap + (i >> 3)) >> (i & 7)) & 1) != 0;
 }
 
+// @ts-ignore: decorator
 @inline
 export function flipBit(bitmap: usize, i: u32): void {
   const at = bitmap + (i >> 3);
@@ -42,6 +44,7 @@ export function flipBit(bitmap: usize, i: u32): void {
 }
 
 /** Bits 0 to 63 of those of 64 positions from `position` that lie below `end`. */
+// @ts-ignore: decorator
 @inline
 export function below(position: i32, end: i32): u64 {
   const n = end - position;
@@ -49,6 +52,7 @@ export function below(position: i32, end: i32): u64 {
 }
 
 /** Bits of 64 bytes of 0 and 1. */
+// @ts-ignore: decorator
 @inline
 function pack(bytes: usize): u64 {
   return (

@@ -16,6 +16,7 @@ const LONG: usize = 512;
  * time at K = S/2 and rows of 1 and 3 KB, as much at 64 B and twice as much at 4 B; in rows apart, [S,B,bytes], 0.8 to
  * 1.4. With few rows it saves little, and the one long copy goes past the caches: at K = S/8 of 12 MiB 0.8 to 1.6.
  */
+// @ts-ignore: decorator
 @inline
 function isOnce(seq: i32, retained: i32, bytes: usize, batchFirst: bool): bool {
   return batchFirst && bytes >= 128 && retained * 3 >= seq;
@@ -26,12 +27,14 @@ const GATHER = 0;
 const PUT = 1;
 const CLEAR = 2;
 
+// @ts-ignore: decorator
 @inline
 function copy(to: usize, from: usize, bytes: usize): void {
   if (bytes < LONG) copyRow(to, from, bytes);
   else memory.copy(to, from, bytes);
 }
 
+// @ts-ignore: decorator
 @inline
 function clear(to: usize, bytes: usize): void {
   if (bytes < 16 || bytes >= LONG) memory.fill(to, 0, bytes);
@@ -42,6 +45,7 @@ function clear(to: usize, bytes: usize): void {
   }
 }
 
+// @ts-ignore: decorator
 @inline
 function eachRow(
   fate: i32,
@@ -123,6 +127,7 @@ export function scatter(
 }
 
 /** Scatters rows that lie together, writing each once. */
+// @ts-ignore: decorator
 @inline
 function spread(
   fate: i32,

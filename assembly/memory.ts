@@ -19,6 +19,7 @@ export const OUT: usize = IN + STAGE + 64;
 export const BITMAPS: usize = OUT + STAGE + 64;
 
 /** Bytes of one bitmap of `length` bits, whole 64-byte lines. */
+// @ts-ignore: decorator
 @inline
 export function bitmapBytes(length: i32): usize {
   return ((<usize>length + 511) / 512) * 64;

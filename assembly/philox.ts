@@ -24,23 +24,27 @@ export function setSeed(low: u32, high: u32, at: u32): void {
   }
 }
 
+// @ts-ignore: decorator
 @inline
 function key0(round: usize): v128 {
   return v128.load(ROUND_KEYS + (round << 5));
 }
 
+// @ts-ignore: decorator
 @inline
 function key1(round: usize): v128 {
   return v128.load(ROUND_KEYS + (round << 5), 16);
 }
 
 /** High words of the products. */
+// @ts-ignore: decorator
 @inline
 function high(a: v128, m: v128): v128 {
   return v128.shuffle<u32>(i64x2.extmul_low_i32x4_u(a, m), i64x2.extmul_high_i32x4_u(a, m), 1, 3, 5, 7);
 }
 
 /** Bits 4q + j = lane q of mask j. */
+// @ts-ignore: decorator
 @inline
 function bits(m0: v128, m1: v128, m2: v128, m3: v128): i32 {
   const bytes = i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(m0, m1), i16x8.narrow_i32x4_s(m2, m3));
@@ -48,6 +52,7 @@ function bits(m0: v128, m1: v128, m2: v128, m3: v128): i32 {
 }
 
 /** Lanes where key <= last, unsigned. */
+// @ts-ignore: decorator
 @inline
 function atMost(key: v128, last: v128): v128 {
   return i32x4.eq(i32x4.min_u(key, last), key);
@@ -68,6 +73,7 @@ export function makeKeys(block: u32, row: u32, layerOrdinal: u32, groups: i32, k
 type Stored = u32;
 export type Folded = u8;
 
+// @ts-ignore: decorator
 @inline
 export function generate<Fate>(
   block: u32,
@@ -153,7 +159,7 @@ export function generate<Fate>(
     store<i32>(bitmap, below);
     count += popcnt(below);
   }
-  if (sizeof<Fate>() == sizeof<Folded>()) return v128.any_true(folded);
+  if (sizeof<Fate>() == sizeof<Folded>()) return i32(v128.any_true(folded));
   return count;
 }
 
@@ -161,6 +167,7 @@ export function generate<Fate>(
  * Which of the 16 keys at `keys` are, less `from`, at most `width`, unsigned and wrapping: bit 4j + q is lane q of vector
  * j, so that bits come in the order in which keys lie.
  */
+// @ts-ignore: decorator
 @inline
 export function inWindow(keys: usize, from: v128, width: v128): u64 {
   const w0 = atMost(i32x4.sub(v128.load(keys), from), width);
@@ -171,12 +178,14 @@ export function inWindow(keys: usize, from: v128, width: v128): u64 {
 }
 
 /** The token whose key is the `i`-th in memory. */
+// @ts-ignore: decorator
 @inline
 export function tokenAt(i: i32): i32 {
   return (i & ~15) | ((i & 3) << 2) | ((i >> 2) & 3);
 }
 
 /** The key of token `i` of a tile. */
+// @ts-ignore: decorator
 @inline
 export function keyOf(keys: usize, i: i32): u32 {
   return load<u32>(keys + <usize>(i & ~15) * 4 + ((i & 3) << 4) + (i & 12));

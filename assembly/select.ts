@@ -22,6 +22,7 @@ export function injectKeys(at: usize): void {
 }
 
 /** Makes the keys of the tile from `first` on, and at `bitmap` the bits of those up to `last`, as they come. */
+// @ts-ignore: decorator
 @inline
 function makeTile(first: i32, n: i32, bitmap: usize, last: u32): i32 {
   if (injected) return copyTile(first, n, bitmap, last);
@@ -73,6 +74,7 @@ function pass(last: u32): i32 {
 }
 
 /** Keys per `n` tokens, as a distance between keys. */
+// @ts-ignore: decorator
 @inline
 function spread(n: f64): u32 {
   return <u32>min((n * 4294967296.0) / <f64>pool, 4294967295.0);

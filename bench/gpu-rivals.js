@@ -1,3 +1,4 @@
+// @ts-nocheck: not yet typed
 /** What the shaders are held against: a copy of as many bytes, and the kernel that one would write first. */
 
 const head = (types) => `

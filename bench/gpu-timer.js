@@ -1,3 +1,4 @@
+// @ts-nocheck: not yet typed
 /** Times alternating runs on a GPU, so that what else the machine does falls on all alike. */
 
 const TIMESTAMP = "timestamp-query";

@@ -1,3 +1,4 @@
+// @ts-nocheck: not yet typed
 // The shaders against a copy of as many bytes and against the kernels that one would write first, as Markdown.
 //   node scripts/build.js && node bench/gpu.js               on this machine's GPU, by Dawn (npm `webgpu`)
 //   node scripts/build.js && node bench/gpu.js --software    on SwiftShader, where there is none

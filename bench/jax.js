@@ -1,3 +1,4 @@
+// @ts-nocheck: not yet typed
 import { jit, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
 import { convertToRandomLTD, gptSampleTokens, RandomLTDScheduler } from "random-ltd";
 import { JaxLayer, jaxOps, randomLTDLayer, tokenRoutes } from "random-ltd/jax";

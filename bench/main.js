@@ -1,3 +1,4 @@
+// @ts-nocheck: not yet typed
 // Medians of alternating runs, as Markdown: node bench/main.js [--rounds N] [--wall] [sampling|rows|masks|jax ...]
 // --wall: jax by the wall clock, on a machine that does nothing else; by processor time otherwise.
 

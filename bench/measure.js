@@ -1,3 +1,4 @@
+// @ts-nocheck: not yet typed
 /** Times alternating runs in one process, so that what else the machine does falls on all alike. */
 
 /** Shortest sample, ms: below it, timers and interruptions would be seen more than the work. */

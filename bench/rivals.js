@@ -1,3 +1,4 @@
+// @ts-nocheck: not yet typed
 /** Other ways to draw K of S positions, ascending, each as fast as plain JavaScript was found to do it. */
 
 /** Fisher-Yates over a permutation that is never reset (any permutation will do), then a typed sort. */

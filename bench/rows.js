@@ -1,3 +1,4 @@
+// @ts-nocheck: not yet typed
 import { GatherTokens, gptSampleTokens, layerOf, ScatterTokens, tensor } from "random-ltd";
 import { compare, table } from "./measure.js";
 

@@ -1,3 +1,4 @@
+// @ts-nocheck: not yet typed
 import { gptSampleTokens } from "random-ltd";
 import { benchCore } from "./bench-core.js";
 import { compare, table } from "./measure.js";

@@ -1,3 +1,4 @@
+// @ts-nocheck: not yet typed
 // Rows of tokens in TF.js: this library's kernels against TF.js's own best way, on each backend.
 //   node bench/tfjs.js [backend ...]     after node scripts/build.js; installs TF.js on the first run
 // Processor time, which other work on the machine touches less than the wall's: a ratio is the median of TF.js's over

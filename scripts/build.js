@@ -1,3 +1,4 @@
+// @ts-nocheck: not yet typed
 // Builds everything that is generated: the WASM, its embedded bytes, the shaders as strings, the bundle and the type
 // declarations.
 import { spawnSync } from "node:child_process";

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 /**
  * @typedef {object} Row What the matrix saw in one place.
  * @property {string} [version]
- * @property {{ backend: "wasm" | "reference", digest: string }} cpu
+ * @property {{ backend: "wasm" | "reference", digest: string, calls?: number }} cpu
  * @property {{ none: string } | { none?: undefined, from: string, adapter: string, digest: string }} webgpu
  */
 
@@ -14,7 +14,7 @@ const BACKENDS = { wasm: "WebAssembly", reference: "the plain reference" };
 function cells([name, { version, cpu, webgpu }]) {
   return [
     version === undefined ? name : `${name} (${version})`,
-    `${BACKENDS[cpu.backend]}: \`${cpu.digest}\``,
+    `${BACKENDS[cpu.backend]}: \`${cpu.digest}\`${cpu.calls ? ` (${cpu.calls} calls)` : ""}`,
     webgpu.none ?? `${webgpu.from}, over ${webgpu.adapter}: \`${webgpu.digest}\``,
   ];
 }
@@ -24,7 +24,7 @@ function cells([name, { version, cpu, webgpu }]) {
  * @param {string} readme
  */
 export function withTable(readme) {
-  const record = ["runtimes", "chromium"].flatMap((file) =>
+  const record = ["runtimes", "chromium", "debian"].flatMap((file) =>
     Object.entries(
       JSON.parse(readFileSync(new URL(`../test/runtimes/results/${file}.json`, import.meta.url), "utf8")),
     ),

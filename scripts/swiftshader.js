@@ -19,7 +19,7 @@ export function whyNot() {
 }
 
 /**
- * The files of a tar archive, name and contents. It holds nothing but plain files with short names.
+ * The files of a tar archive, name and contents. It holds nothing but folders and plain files with short names.
  * @param {Buffer} tar
  */
 function* untar(tar) {
@@ -27,23 +27,25 @@ function* untar(tar) {
   const text = (from, to) => tar.toString("latin1", from, to).replace(/\0.*/s, "");
   for (let at = 0; tar[at] !== 0; ) {
     const size = Number.parseInt(text(at + 124, at + 136), 8);
-    yield { name: text(at, at + 100), contents: tar.subarray(at + 512, at + 512 + size) };
+    const name = text(at, at + 100);
+    if (!name.endsWith("/")) yield { name, contents: tar.subarray(at + 512, at + 512 + size) };
     at += 512 + Math.ceil(size / 512) * 512;
   }
 }
 
 /**
- * Unpacks archives of the package into one folder, once a version; processes that race each rename a whole one.
+ * Unpacks archives of a package into one folder, once a version; processes that race each rename a whole one.
  * @param {string} name
  * @param {string[]} archives
+ * @param {string} from The package's folder.
  */
-function unpacked(name, archives) {
-  const { version } = JSON.parse(readFileSync(join(packed, "package.json"), "utf8"));
+function unpacked(name, archives, from) {
+  const { version } = JSON.parse(readFileSync(join(from, "package.json"), "utf8"));
   const folder = join(root, "node_modules/.cache/random-ltd", `chromium-${version}`, name);
   if (existsSync(folder)) return folder;
   const making = `${folder}-${randomUUID()}`;
   for (const archive of archives) {
-    const bytes = brotliDecompressSync(readFileSync(join(packed, "bin", archive)));
+    const bytes = brotliDecompressSync(readFileSync(join(from, "bin", archive)));
     const files = archive.endsWith(".tar.br") ? untar(bytes) : [{ name: "chromium", contents: bytes }];
     for (const { name: file, contents } of files) {
       mkdirSync(dirname(join(making, file)), { recursive: true });
@@ -61,7 +63,7 @@ function unpacked(name, archives) {
 
 /** The folder of SwiftShader's Vulkan and its ICD file. */
 export function swiftShaderFolder() {
-  return unpacked("swiftshader", ["swiftshader.tar.br"]);
+  return unpacked("swiftshader", ["swiftshader.tar.br"], packed);
 }
 
 /** Lets this process's Vulkan be SwiftShader: to be called before `webgpu` is imported. */
@@ -80,10 +82,13 @@ export function loadSwiftShader() {
 
 /**
  * How playwright-core launches the package's Chromium with WebGPU over SwiftShader.
+ * @param {string} [from] The folder of the package, if another version than the one of the tests.
  * @returns {import("playwright-core").LaunchOptions}
  */
-export function chromiumLaunch() {
-  const folder = unpacked("chromium", ["chromium.br", "swiftshader.tar.br", "al2023.tar.br"]);
+export function chromiumLaunch(from = packed) {
+  // Libraries that a bare Linux lacks; older versions call them by another name.
+  const libraries = ["al2023.tar.br", "aws.tar.br"].filter((file) => existsSync(join(from, "bin", file)));
+  const folder = unpacked("chromium", ["chromium.br", "swiftshader.tar.br", ...libraries.slice(0, 1)], from);
   return {
     executablePath: join(folder, "chromium"),
     env: { ...process.env, LD_LIBRARY_PATH: join(folder, "lib") },

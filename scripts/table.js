@@ -6,7 +6,7 @@ import { withTable } from "./readme-table.js";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
-const tests = ["runtimes", "chromium"].map((file) => `test/runtimes/${file}.test.ts`);
+const tests = ["runtimes", "chromium", "debian"].map((file) => `test/runtimes/${file}.test.ts`);
 const { status } = spawnSync(process.execPath, ["node_modules/vitest/vitest.mjs", "run", ...tests], {
   stdio: "inherit",
   env: { ...process.env, RECORD_RUNTIMES: "1" },

@@ -22,7 +22,8 @@ export function cpuBackend(): CPUBackendName {
 function choose(): CPUBackendName {
   const reason = whyNoWasm();
   if (reason === undefined) return "wasm";
-  console.warn(`random-ltd runs without WebAssembly, many times slower: ${reason}`);
+  // Some engines have no console.
+  globalThis.console?.warn(`random-ltd runs without WebAssembly, many times slower: ${reason}`);
   return "reference";
 }
 

@@ -86,6 +86,8 @@ export function whyNoWasm(): string | undefined {
     return undefined;
   } catch (error) {
     if (error instanceof WebAssembly.CompileError || error instanceof EvalError) return error.message;
+    // Chromium before version 115 compiles no more than 4 KB at once on a page's main thread.
+    if (error instanceof RangeError && /main thread/.test(error.message)) return error.message;
     throw error;
   }
 }

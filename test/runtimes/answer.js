@@ -4,18 +4,23 @@ import { digest, onDevice, placedDigest } from "./digest.js";
 /** As the runtime itself reports it, where it does. Deno and Bun have Node's `process` too. */
 function version() {
   const { Deno, Bun, process, navigator } = globalThis;
-  const [, chromium] = /Chrome\/([\d.]+)/.exec(navigator?.userAgent) ?? [];
-  return Deno?.version.deno ?? Bun?.version ?? process?.versions?.node ?? chromium;
+  const [, browser] = /(?:Chrome|Firefox)\/([\d.]+)/.exec(navigator?.userAgent) ?? [];
+  return Deno?.version.deno ?? Bun?.version ?? process?.versions?.node ?? browser;
 }
 
-/** @param lib The package's exports. */
-export function onCPU(lib) {
-  return { version: version(), cpu: { backend: lib.cpuBackend(), digest: digest(lib) } };
+/**
+ * @param lib The package's exports.
+ * @param calls How many, where they are fewer than elsewhere.
+ */
+export function onCPU(lib, calls) {
+  const few = calls === undefined ? undefined : { calls };
+  return { version: version(), cpu: { backend: lib.cpuBackend(), digest: digest(lib, calls), ...few } };
 }
 
 /** @param gpu Where the runtime has none of its own: what npm's `webgpu` made. */
 export async function onWebGPU(lib, gpu = globalThis.navigator?.gpu) {
-  if (!gpu) return { version: version(), webgpu: { none: "no `navigator.gpu`" } };
+  const none = !gpu ? "no `navigator.gpu`" : (await gpu.requestAdapter()) ? undefined : "no adapter";
+  if (none) return { version: version(), webgpu: { none } };
   const device = await lib.requestGPUDevice({ gpu });
   device.pushErrorScope("validation");
   const bits = await placedDigest(lib, onDevice(lib, device));

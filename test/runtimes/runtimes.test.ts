@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
@@ -10,9 +11,9 @@ import * as lib from "../../src/index.ts";
 import { whyNoDawn } from "../gpu/dawn.ts";
 import { type Project, packedProject } from "../suites/packed.ts";
 import { digest, inMemory, placedDigest } from "./digest.js";
-import { EXPECTED, openRecord } from "./record.ts";
+import { EXPECTED, FEW, openRecord } from "./record.ts";
 
-/** What runtimes run: each prints what it saw. The second may be given a WebGPU to import. */
+/** What runtimes run: each prints what it saw. The second may be given a WebGPU. */
 const SCRIPTS = {
   "cpu.js": `import * as lib from "random-ltd";
 import { onCPU } from "./answer.js";
@@ -20,13 +21,17 @@ console.log(JSON.stringify(onCPU(lib)));
 `,
   "webgpu.js": `import * as lib from "random-ltd";
 import { onWebGPU } from "./answer.js";
-const [, , dawn] = process.argv;
-// Held: Dawn crashes where its instance is collected before its devices.
-if (dawn) globalThis.gpu = (await import(/* @vite-ignore */ dawn)).create([]);
 console.log(JSON.stringify(await onWebGPU(lib, globalThis.gpu)));
-process.exit();
 `,
 };
+
+/** Runs such a script with the WebGPU of the package whose path comes first. */
+const WITH_DAWN = `const [, , dawn, script] = process.argv;
+// Held: Dawn crashes where its instance is collected before its devices.
+globalThis.gpu = (await import(dawn)).create([]);
+await import(script);
+process.exit();
+`;
 
 /** Both at once, where no script can be run. */
 const BOTH = `import * as lib from "random-ltd";
@@ -59,10 +64,80 @@ interface Started {
   /** The folder of its scripts in the project. */
   readonly scripts?: string;
   readonly ownWebGPU?: true;
+  /** Bundles the scripts of a project into that folder. */
+  readonly bundle?: (root: string) => unknown;
   /** The version that counts, if not what the runtime itself reports. */
   readonly version?: () => string | undefined;
   readonly whyNot?: string;
 }
+
+const files = Object.keys(SCRIPTS);
+
+/** The scripts by webpack, or by what takes its configuration, as modules for Node. */
+function asWebpackDoes(bundler: any, context: string, folder: string): Promise<void> {
+  const configuration = {
+    mode: "production",
+    target: "node20",
+    context,
+    entry: Object.fromEntries(files.map((file) => [file.replace(".js", ""), `./${file}`])),
+    output: { path: join(context, folder), filename: "[name].js", module: true, chunkFormat: "module" },
+    experiments: { outputModule: true },
+  };
+  return new Promise((resolve, reject) => {
+    bundler(configuration, (error: Error | null, stats: any) => {
+      if (error || stats.hasErrors()) reject(error ?? new Error(stats.toString("errors-only")));
+      else resolve();
+    });
+  });
+}
+
+/** Each puts the scripts into a folder of its name in lower case. */
+const BUNDLERS: Record<string, { version: () => string; bundle: (root: string) => unknown }> = {
+  esbuild: {
+    version: () => esbuild.version,
+    bundle: (root) =>
+      esbuild.build({
+        entryPoints: files.map((file) => join(root, file)),
+        ...{ bundle: true, minify: true, format: "esm", target: "es2022", outdir: join(root, "esbuild") },
+      }),
+  },
+  Vite: {
+    version: () => packaged("vite"),
+    async bundle(root) {
+      const vite = await import(installed("vite/dist/node/index.js"));
+      const build = { lib: { entry: files, formats: ["es"] }, outDir: "vite" };
+      await vite.build({ root, logLevel: "error", build });
+    },
+  },
+  webpack: {
+    version: () => packaged("webpack"),
+    bundle: (root) => asWebpackDoes(load("webpack"), root, "webpack"),
+  },
+  Rspack: {
+    version: () => packaged("@rspack/core"),
+    async bundle(root) {
+      const { rspack } = await import(installed("@rspack/core/dist/index.js"));
+      await asWebpackDoes(rspack, root, "rspack");
+    },
+  },
+  // Its resolver doesn't read the package's exports, as it comes.
+  Parcel: {
+    version: () => packaged("parcel"),
+    bundle(root) {
+      const parcel = {
+        context: "node",
+        outputFormat: "esmodule",
+        includeNodeModules: true,
+        distDir: "parcel",
+      };
+      const manifest = join(root, "package.json");
+      writeFileSync(manifest, JSON.stringify({ ...json(manifest), targets: { main: false, parcel } }));
+      const quiet = ["--no-cache", "--no-source-maps", "--log-level", "error"];
+      const run = [installed("parcel/lib/bin.js"), "build", ...files, ...quiet];
+      execFileSync(process.execPath, run, { cwd: root, stdio: "pipe" });
+    },
+  },
+};
 
 const thisNode = () => [process.execPath];
 const bin = (...paths: string[]) => [installed(...paths)];
@@ -86,22 +161,17 @@ const STARTED: readonly Started[] = [
   // No permission beyond reading what it runs.
   { name: "Deno", command: () => [...bin(".bin/deno"), "run", "--node-modules-dir=manual"], ownWebGPU: true },
   { name: "Bun", command: () => bin("@oven/bun-linux-x64/bin/bun", ".bin/bun") },
-  {
-    name: "Node, bundled by esbuild",
+  ...Object.entries(BUNDLERS).map(([name, { version, bundle }]) => ({
+    name: `Node, bundled by ${name}`,
     command: thisNode,
-    scripts: "esbuild/",
-    version: () => esbuild.version,
-  },
-  {
-    name: "Node, bundled by Vite",
-    command: thisNode,
-    scripts: "vite/",
-    version: () => packaged("vite"),
-  },
+    scripts: `${name.toLowerCase()}/`,
+    version,
+    bundle,
+  })),
 ];
 
 const record = openRecord("runtimes", [
-  ...new Set([FLOOR, ...STARTED.slice(1).map(({ name }) => name), "workerd", "edge-runtime"]),
+  ...new Set([FLOOR, ...STARTED.slice(1).map(({ name }) => name), "workerd", "edge-runtime", "QuickJS"]),
 ]);
 
 /** One answer everywhere, from the packed tarball. */
@@ -113,16 +183,8 @@ describe("the same bits", () => {
     for (const file of ["digest.js", "answer.js"]) {
       copyFileSync(join(folder, file), join(project.folder, file));
     }
-    for (const [file, text] of Object.entries(SCRIPTS)) writeFileSync(join(project.folder, file), text);
-    const entryPoints = Object.keys(SCRIPTS).map((file) => join(project.folder, file));
-    const outdir = join(project.folder, "esbuild");
-    await esbuild.build({ entryPoints, bundle: true, minify: true, format: "esm", outdir, target: "es2022" });
-    const vite = await import(installed("vite/dist/node/index.js"));
-    await vite.build({
-      root: project.folder,
-      logLevel: "error",
-      build: { lib: { entry: Object.keys(SCRIPTS), formats: ["es"] }, outDir: "vite" },
-    });
+    const scripts = { ...SCRIPTS, "with-dawn.js": WITH_DAWN };
+    for (const [file, text] of Object.entries(scripts)) writeFileSync(join(project.folder, file), text);
   }, 300_000);
   afterAll(() => project?.remove());
 
@@ -154,13 +216,20 @@ describe("the same bits", () => {
   it("on the plain reference", async () => {
     useCPUBackend("reference");
     try {
-      expect({ cpu: digest(lib), webgpu: await placedDigest(lib, inMemory(lib)) }).toEqual(EXPECTED);
+      const [cpu, few] = [digest(lib), digest(lib, FEW)];
+      expect({ cpu, few, webgpu: await placedDigest(lib, inMemory(lib)) }).toEqual(EXPECTED);
     } finally {
       useCPUBackend(undefined);
     }
   });
 
-  for (const { name, command, scripts = "", ownWebGPU, version, whyNot = "" } of STARTED) {
+  for (const { name, command, scripts = "", ownWebGPU, version, whyNot = "", bundle } of STARTED) {
+    /** Once, for both tests. */
+    let bundled: unknown;
+    const ready = async () => {
+      bundled ??= bundle?.(project.folder) ?? true;
+      await bundled;
+    };
     /** What a process prints, with the version that counts. */
     const seen = (file: string, ...args: string[]) => {
       const { version: own, ...half } = JSON.parse(project.run(file, ...args));
@@ -168,14 +237,17 @@ describe("the same bits", () => {
       return counts === undefined ? half : { ...half, version: counts };
     };
 
-    it.skipIf(whyNot)(`in ${name}, on the CPU ${whyNot}`, () => {
+    it.skipIf(whyNot)(`in ${name}, on the CPU ${whyNot}`, async () => {
+      await ready();
       const [file, ...args] = command();
       record.hold(name, seen(file, ...args, `${scripts}cpu.js`));
     });
 
     const noGPU = whyNot || whyNoDawn();
-    it.skipIf(noGPU)(`in ${name}, on GPU tensors ${noGPU ?? ""}`, () => {
-      const script = [`${scripts}webgpu.js`, ...(ownWebGPU ? [] : [dawn.path])];
+    it.skipIf(noGPU)(`in ${name}, on GPU tensors ${noGPU ?? ""}`, async () => {
+      await ready();
+      const webgpu = `./${scripts}webgpu.js`;
+      const script = ownWebGPU ? [webgpu] : ["with-dawn.js", dawn.path, webgpu];
       const half = seen("env", ...swiftShader(), ...command(), ...script);
       const from = ownWebGPU ? "its own" : `npm's \`webgpu\` ${dawn.version}`;
       record.hold(name, { ...half, webgpu: { from, ...half.webgpu } });
@@ -186,7 +258,7 @@ describe("the same bits", () => {
   it.skipIf(noDawn)(`by random-ltd/webgpu, on GPU tensors ${noDawn ?? ""}`, () => {
     const small = SCRIPTS["webgpu.js"].replace('"random-ltd"', '"random-ltd/webgpu"');
     writeFileSync(join(project.folder, "small.js"), small);
-    const run = ["env", ...swiftShader(), process.execPath, "small.js", dawn.path] as const;
+    const run = ["env", ...swiftShader(), process.execPath, "with-dawn.js", dawn.path, "./small.js"] as const;
     const { webgpu } = JSON.parse(project.run(...run));
     expect(webgpu.digest).toBe(EXPECTED.webgpu);
   });
@@ -245,6 +317,28 @@ const answer = async () => {
         refused: '"activations" expected a GPU tensor with random-ltd/webgpu, got a CPU tensor',
       });
     });
+  });
+
+  it("in QuickJS, an interpreter without WebAssembly and console, in a few calls", async () => {
+    const { newQuickJSWASMModuleFromVariant } = await import(
+      installed("quickjs-emscripten-core/dist/index.mjs")
+    );
+    const variant = await import(installed("@jitl/quickjs-wasmfile-release-sync/dist/index.mjs"));
+    const script = `import * as lib from "random-ltd";
+import { onCPU, onWebGPU } from "./answer.js";
+const { cpu } = onCPU(lib, ${FEW});
+onWebGPU(lib).then(({ webgpu }) => (globalThis.seen = JSON.stringify({ cpu, webgpu })));
+`;
+    const bundled = await bundle("default", script, "iife");
+    const context = (await newQuickJSWASMModuleFromVariant(variant.default)).newContext();
+    try {
+      context.unwrapResult(context.evalCode(bundled)).dispose();
+      context.unwrapResult(context.runtime.executePendingJobs());
+      const seen = context.getProp(context.global, "seen").consume(context.getString);
+      record.hold("QuickJS", { ...JSON.parse(seen), version: packaged("quickjs-emscripten-core") });
+    } finally {
+      context.dispose();
+    }
   });
 
   it("each of them with its row in the record", () => record.holdNames());
