@@ -10,7 +10,9 @@ process.chdir(fileURLToPath(new URL("../interop/python", import.meta.url)));
 
 /** The [tool.ruff] tables: one `key = value` a line, each value JSON as well as TOML. */
 function settings() {
+  /** @type {Record<string, any>} */
   const options = {};
+  /** @type {Record<string, any> | undefined} */
   let table;
   for (const line of readFileSync("pyproject.toml", "utf8").split("\n")) {
     const heading = line.match(/^\[(.*)\]$/)?.[1];
@@ -18,8 +20,7 @@ function settings() {
       table = undefined;
       const [tool, ruff, ...path] = heading.split(".");
       if (tool !== "tool" || ruff !== "ruff") continue;
-      table = options;
-      for (const key of path) table = table[key] ??= {};
+      table = path.reduce((inner, key) => (inner[key] ??= {}), options);
     } else if (table && line.includes(" = ")) {
       const [key, value] = line.split(/ = (.*)/);
       table[key] = JSON.parse(value);
@@ -30,7 +31,7 @@ function settings() {
 
 const write = process.argv.includes("--write");
 const workspace = new Workspace(settings(), PositionEncoding.Utf16);
-const files = readdirSync(".", { recursive: true }).filter((file) => file.endsWith(".py"));
+const files = readdirSync(".", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".py"));
 let faults = 0;
 for (const file of files.map((name) => join(".", name)).sort()) {
   const text = readFileSync(file, "utf8");
