@@ -1,4 +1,3 @@
-// @ts-nocheck: not yet typed
 // Shows the shaders: which there are, what an operation dispatches, and the text of each. npm run shader -- --help
 import { parseArgs } from "node:util";
 import { everyText, loadPlans, numbered, refusals } from "./shader-texts.js";
