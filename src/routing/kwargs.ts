@@ -60,7 +60,10 @@ export function checkKwargs<T>(kwargs: Kwargs, plan: KwargsPlan, ops: FrameworkO
   if (maskName !== null) {
     const mask = kwargs[maskName];
     if (mask !== null) {
-      if (!ops.isTensor(mask)) wrongType(maskName, "the attention mask, a tensor, or null", mask);
+      if (!ops.isTensor(mask)) {
+        const several = typeof mask === "object" ? ' (several masks go by alongSequence, as "mask")' : "";
+        wrongType(maskName, `the attention mask, a tensor, or null${several}`, mask);
+      }
       checkMaskShape(maskName, ops.shapeOf(mask), sizes);
     }
   }

@@ -227,3 +227,13 @@ describe("layouts", () => {
     expect(call).toThrow(`got [${shape}]`);
   });
 });
+
+test("several masks under model_mask_name are told the way out", () => {
+  const full = zeros([1, 1, S, S]);
+  for (const attention_mask of [{ full }, [full, full]]) {
+    expect(() => forward({ attention_mask }, { mask: true })).toThrow(TypeError);
+    expect(() => forward({ attention_mask }, { mask: true })).toThrow(
+      '(several masks go by alongSequence, as "mask")',
+    );
+  }
+});
