@@ -1,6 +1,6 @@
 /** How what callers hand over is held to each other: devices, dtypes, shapes and memory. */
-import { wrongType, wrongValue } from "./check.ts";
-import { checkSameShape, checkTensor, isGPUTensor, overlap, zeros } from "./tensor.ts";
+import { isObject, wrongType, wrongValue } from "./check.ts";
+import { checkLength, checkSameShape, checkTensor, isGPUTensor, overlap, zeros } from "./tensor.ts";
 import type { Tensor } from "./types.ts";
 
 /** A GPU tensor held to another must be on its device. */
@@ -10,22 +10,30 @@ export function checkSameDevice(name: string, held: Tensor, to: Tensor): void {
   }
 }
 
-/** A tensor that must live where `to` lives: in CPU memory, or on the same device. */
-export function checkAlongside(name: string, value: unknown, to: Tensor): Tensor {
-  const t = checkTensor(name, value);
+/** Throws unless a tensor lives where `to` lives, in CPU memory or on the same device, and has its dtype. */
+export function checkAlongside(name: string, t: Tensor, to: Tensor): void {
   if (isGPUTensor(t) !== isGPUTensor(to)) {
     const [wanted, found] = isGPUTensor(to) ? ["GPU", "CPU"] : ["CPU", "GPU"];
-    wrongType(name, `a ${wanted} tensor`, value, `a ${found} tensor`);
+    wrongType(name, `a ${wanted} tensor`, t, `a ${found} tensor`);
   }
   checkSameDevice(name, t, to);
-  if (t.dtype !== to.dtype) wrongType(name, `dtype ${to.dtype}`, value);
-  return t;
+  if (t.dtype !== to.dtype) wrongType(name, `dtype ${to.dtype}`, t);
+}
+
+/** A tensor that need not be given. */
+export function checkOptional(name: string, value: unknown): Tensor | undefined {
+  return value === undefined ? undefined : checkTensor(name, value);
+}
+
+/** Throws unless CPU tensors still have their memory, now that all of the caller's getters have run. */
+export function checkAttached(tensors: Readonly<Record<string, Tensor | undefined>>): void {
+  for (const name in tensors) if (tensors[name] !== undefined) checkLength(name, tensors[name]);
 }
 
 /** Where a result goes: `out`, checked against what it is to hold and what it must not overlap, or a new tensor. */
 export function resultTensor(
   name: string,
-  out: unknown,
+  out: Tensor | undefined,
   like: Tensor,
   shape: readonly number[],
   inputs: readonly Tensor[],
@@ -35,10 +43,10 @@ export function resultTensor(
       ? like.operations.empty(like.device, shape, like.dtype)
       : zeros(shape, like.dtype);
   }
-  const t = checkAlongside(name, out, like);
-  checkResultShape(name, t, shape);
-  checkDisjoint(name, t, inputs);
-  return t;
+  checkAlongside(name, out, like);
+  checkResultShape(name, out, shape);
+  checkDisjoint(name, out, inputs);
+  return out;
 }
 
 /** Throws unless a tensor that is to be written has this shape, and on the GPU lies on whole words. */
@@ -62,7 +70,7 @@ export function checkEncoder(encoder: unknown, states: Tensor | undefined): GPUC
   if (states === undefined || !isGPUTensor(states)) {
     wrongType("encoder", "no encoder with CPU tensors", encoder, "one");
   }
-  if (typeof encoder !== "object" || encoder === null || !("beginComputePass" in encoder)) {
+  if (!isObject(encoder) || !("beginComputePass" in encoder)) {
     wrongType("encoder", "a GPUCommandEncoder", encoder);
   }
   return encoder as GPUCommandEncoder;

@@ -63,10 +63,39 @@ export function checkBoolean(name: string, value: unknown): boolean {
   return value;
 }
 
+/** Whether `value` is an array. A revoked proxy is none: to ask what it is throws. */
+export function isArray(value: unknown): value is unknown[] {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
+/** Whether `value` is an object that can be read, and no array. */
+export function isObject(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  try {
+    return !Array.isArray(value); // throws of a revoked proxy
+  } catch {
+    return false;
+  }
+}
+
 /** An object of named options. */
 export function checkObject(name: string, value: unknown): void {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    wrongType(name, "an object", value);
+  if (!isObject(value)) wrongType(name, "an object", value);
+}
+
+/** Elements that a list of a caller's may have: a proxy may claim any number, infinitely many too. */
+const LONGEST_LIST = 2 ** 24;
+
+/** A copy of an array, each element read once and by its number: arrays may have holes, or iterators of their own. */
+export function checkList(name: string, expected: string, value: unknown): unknown[] {
+  if (!isArray(value)) wrongType(name, expected, value);
+  const { length } = value;
+  if (!(length <= LONGEST_LIST)) wrongValue(name, `${expected}, of at most ${LONGEST_LIST}`, value);
+  return Array.from({ length }, (_, i) => value[i]);
 }
 
 /** An object of options, of known names only: one that is misspelt is never silent. */

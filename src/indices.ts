@@ -1,6 +1,6 @@
 import { checkSameDevice } from "./arguments.ts";
 import { wrongValue } from "./check.ts";
-import { checkCPUTensor, checkDType, checkTensor, isGPUTensor } from "./tensor.ts";
+import { checkCPUTensor, checkDType, checkTensor, isGPUTensor, settled } from "./tensor.ts";
 import type { Tensor } from "./types.ts";
 
 /**
@@ -16,14 +16,14 @@ export function checkIndices(
   ranks: readonly (2 | 3)[],
 ): Tensor {
   // Indices on the CPU serve states on the GPU (they are uploaded for the call), but not the other way round.
-  const indices = isGPUTensor(to) ? checkTensor(name, value) : checkCPUTensor(name, value);
+  const indices = settled(isGPUTensor(to) ? checkTensor(name, value) : checkCPUTensor(name, value));
   checkDType(name, indices, ["int32"]);
   const { shape } = indices;
   const expected = () =>
     `int32 ${ranks.map((r) => (r === 3 ? "[L," : "[") + (batch ?? "B") + `,K] with K from 1 to ${seq}`).join(" or ")}`;
-  if (!ranks.includes(shape.length as 2 | 3)) wrongValue(name, expected(), value);
+  if (!ranks.includes(shape.length as 2 | 3)) wrongValue(name, expected(), indices);
   const [b, k] = shape.slice(-2);
-  if (k > seq || (batch !== undefined && b !== batch)) wrongValue(name, expected(), value);
+  if (k > seq || (batch !== undefined && b !== batch)) wrongValue(name, expected(), indices);
   if (isGPUTensor(indices)) checkSameDevice(name, indices, to);
   else checkPositions(name, indices.data as Int32Array, k, seq);
   return indices;

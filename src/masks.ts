@@ -1,4 +1,4 @@
-import { checkEncoder, resultTensor } from "./arguments.ts";
+import { checkAttached, checkEncoder, checkOptional, resultTensor } from "./arguments.ts";
 import { maskBackend } from "./backends/cpu.ts";
 import { checkInteger, checkOptions, wrongValue } from "./check.ts";
 import { checkIndices } from "./indices.ts";
@@ -34,7 +34,7 @@ export function gatherChecked(
   mask: Tensor,
   indices: Tensor,
   base: Omit<MaskGeometry, "retained">,
-  out: unknown,
+  out: Tensor | undefined,
   encoder: GPUCommandEncoder | undefined,
 ): Tensor {
   const [batch, retained] = indices.shape.slice(-2);
@@ -53,7 +53,7 @@ export function sliceChecked(
   mask: Tensor,
   retained: number,
   base: Omit<MaskGeometry, "retained">,
-  out: unknown,
+  out: Tensor | undefined,
   encoder: GPUCommandEncoder | undefined,
 ): Tensor {
   const shape = [base.maskBatch, base.heads, base.query === 1 ? 1 : retained, retained];
@@ -82,12 +82,16 @@ export function maskGather<T extends Tensor>(
   sortedIndices: Tensor,
   options: MaskOptions<T> = {},
 ): T {
-  const { mask: m, g } = checkMask("mask", mask);
   checkOptions(options, ["out", "encoder"]);
-  const encoder = checkEncoder(options.encoder, m);
+  const { out, encoder } = options;
+  const { mask: m, g } = checkMask("mask", mask);
+  checkEncoder(encoder, m);
+  const to = checkOptional("out", out);
   const batch = g.maskBatch === 1 ? undefined : g.maskBatch;
   const indices = checkIndices("sortedIndices", sortedIndices, m, batch, g.seq, [3, 2]);
-  return gatherChecked("mask", m, indices, g, options.out, encoder) as T;
+  checkAttached({ mask: m, out: to });
+  const result = gatherChecked("mask", m, indices, g, to, encoder);
+  return (out ?? result) as T;
 }
 
 /**
@@ -108,9 +112,13 @@ export function maskSlice<T extends Tensor>(
   reservedLength: number,
   options: MaskOptions<T> = {},
 ): T {
-  const { mask: m, g } = checkMask("mask", mask);
   checkOptions(options, ["out", "encoder"]);
-  const encoder = checkEncoder(options.encoder, m);
+  const { out, encoder } = options;
+  const { mask: m, g } = checkMask("mask", mask);
+  checkEncoder(encoder, m);
   const retained = checkInteger("reservedLength", reservedLength, 1, g.seq);
-  return sliceChecked("mask", m, retained, g, options.out, encoder) as T;
+  const to = checkOptional("out", out);
+  checkAttached({ mask: m });
+  const result = sliceChecked("mask", m, retained, g, to, encoder);
+  return (out ?? result) as T;
 }

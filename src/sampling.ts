@@ -1,8 +1,16 @@
-import { checkEncoder } from "./arguments.ts";
+import { checkAttached, checkEncoder, checkOptional } from "./arguments.ts";
 import { checkSliceable, samplingBackend } from "./backends/cpu.ts";
 import { checkBoolean, checkChoice, checkInteger, checkOptions, checkSeed, wrongValue } from "./check.ts";
 import { checkMask, gatherChecked, sliceChecked } from "./masks.ts";
-import { bytesOf, checkCPUTensor, checkDType, checkSameShape, isGPUTensor, zeros } from "./tensor.ts";
+import {
+  bytesOf,
+  checkCPUTensor,
+  checkDType,
+  checkSameShape,
+  isGPUTensor,
+  settled,
+  zeros,
+} from "./tensor.ts";
 import type { CPUTensor, SampleRequest, Tensor } from "./types.ts";
 
 /** The longest sequence that is sampled: three bitmaps of it, 12 MiB, stay within the WASM core's 16 MiB. */
@@ -73,26 +81,34 @@ const NAMES = [
 ];
 const GPT_NAMES = [...NAMES, "maskMode"];
 
-/** A checked request, and the checked mask if there is one. */
-function checkSampling(options: SampleOptions, names: readonly string[]) {
+/** A checked request, and the checked mask if there is one. Everything is read once, and only then looked into. */
+function checkSampling(options: GPTSampleOptions, names: readonly string[]) {
   checkOptions(options, names);
-  const { layers = 1, step = 0, batchOffset = 0, layerOffset = 0, keepPrefix = 0 } = options;
-  const { raiseToKept = false } = options;
-  const seqLength = checkInteger("seqLength", options.seqLength, 1, MAX_SEQ_LENGTH);
-  const given = checkInteger("reservedLength", options.reservedLength, 1, seqLength);
-  const batchSize = checkInteger("batchSize", options.batchSize, 1, UINT32);
+  const { seqLength, reservedLength: given, batchSize, layers = 1, seed: wanted, step = 0 } = options;
+  const { batchOffset = 0, layerOffset = 0, keepPrefix = 0, raiseToKept = false } = options;
+  const { keepMask, paddingMask, attnMask, encoder, maskMode } = options;
+  checkInteger("seqLength", seqLength, 1, MAX_SEQ_LENGTH);
+  checkInteger("reservedLength", given, 1, seqLength);
+  checkInteger("batchSize", batchSize, 1, UINT32);
   checkInteger("layers", layers, 1, UINT32);
   checkInteger("step", step, 0, UINT32 - 1);
   checkInteger("batchOffset", batchOffset, 0, UINT32 - batchSize);
   checkInteger("layerOffset", layerOffset, 0, UINT32 - layers);
-  const raise = checkBoolean("raiseToKept", raiseToKept);
-  checkInteger("keepPrefix", keepPrefix, 0, raise ? seqLength : given);
-  const seed = checkSeed("seed", options.seed);
-  const keepMask = checkTokenMask("keepMask", options.keepMask, batchSize, seqLength);
-  const paddingMask = checkTokenMask("paddingMask", options.paddingMask, batchSize, seqLength);
-  const reservedLength = raise
-    ? Math.max(given, mostForced(keepPrefix, keepMask, batchSize, seqLength))
-    : given;
+  checkBoolean("raiseToKept", raiseToKept);
+  checkInteger("keepPrefix", keepPrefix, 0, raiseToKept ? seqLength : given);
+  const seed = checkSeed("seed", wanted);
+  const attn = attnMask === undefined ? undefined : checkAttnMask(attnMask, batchSize, seqLength);
+  checkEncoder(encoder, attn?.mask);
+  const masks = {
+    attnMask: attn?.mask,
+    keepMask: checkOptional("keepMask", keepMask),
+    paddingMask: checkOptional("paddingMask", paddingMask),
+  };
+  checkAttached(masks);
+  const forced = checkTokenMask("keepMask", masks.keepMask, batchSize, seqLength);
+  const real = checkTokenMask("paddingMask", masks.paddingMask, batchSize, seqLength);
+  const most = raiseToKept ? mostForced(keepPrefix, forced, batchSize, seqLength) : 0;
+  const reservedLength = Math.max(given, most);
   const request: SampleRequest = {
     layers,
     batchSize,
@@ -104,12 +120,10 @@ function checkSampling(options: SampleOptions, names: readonly string[]) {
     layerOffset,
     batchOffset,
     keepPrefix,
-    keepMask,
-    paddingMask,
+    keepMask: forced,
+    paddingMask: real,
   };
-  const attn =
-    options.attnMask === undefined ? undefined : checkAttnMask(options.attnMask, batchSize, seqLength);
-  return { request, attn, encoder: checkEncoder(options.encoder, attn?.mask) };
+  return { request, attn, encoder, maskMode };
 }
 
 function checkAttnMask(value: unknown, batchSize: number, seqLength: number) {
@@ -130,7 +144,7 @@ export function checkTokenMask(
   seq: number,
 ): Uint8Array | undefined {
   if (value === undefined) return undefined;
-  const mask = checkCPUTensor(name, value);
+  const mask = settled(checkCPUTensor(name, value));
   checkDType(name, mask, ["uint8"]);
   checkSameShape(name, mask, [batch, seq]);
   const bytes = bytesOf(mask);
@@ -206,9 +220,9 @@ function draw(request: SampleRequest): CPUTensor<Int32Array> {
  */
 export function gptSampleTokens<O extends GPTSampleOptions>(options: O): SampledTokens<NewMask<O>>;
 export function gptSampleTokens(options: GPTSampleOptions): SampledTokens {
-  const { request, attn, encoder } = checkSampling(options, GPT_NAMES);
+  const { request, attn, encoder, maskMode: wanted } = checkSampling(options, GPT_NAMES);
   // What a GPU mask holds can't be looked into, so nothing is right by default.
-  const { maskMode = attn && isGPUTensor(attn.mask) ? undefined : "slice" } = options;
+  const maskMode = wanted === undefined && !(attn && isGPUTensor(attn.mask)) ? "slice" : wanted;
   const mode = checkChoice<MaskMode>("maskMode", maskMode, ["slice", "gather", "slice-unchecked"]);
   const retained = request.reservedLength;
   if (attn && mode === "slice" && !isGPUTensor(attn.mask)) {

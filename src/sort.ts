@@ -1,6 +1,6 @@
 import { sortingBackend } from "./backends/cpu.ts";
 import { checkInteger, wrongValue } from "./check.ts";
-import { checkCPUTensor, checkDType } from "./tensor.ts";
+import { checkCPUTensor, checkDType, settled } from "./tensor.ts";
 import type { CPUTensor } from "./types.ts";
 
 /**
@@ -16,7 +16,7 @@ import type { CPUTensor } from "./types.ts";
  * const sorted = tokenSort(tensor(new Int32Array([7, 2, 5]), [1, 3]), 8); // 2, 5, 7
  */
 export function tokenSort(indices: CPUTensor, seqLength: number): CPUTensor<Int32Array> {
-  const t = checkCPUTensor("indices", indices);
+  const t = settled(checkCPUTensor("indices", indices));
   checkDType("indices", t, ["int32"]);
   if (t.shape.length < 1) wrongValue("indices", "at least one dimension", t);
   const retained = t.shape[t.shape.length - 1];

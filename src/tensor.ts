@@ -1,10 +1,16 @@
-import { checkInteger, describe, wrongType, wrongValue } from "./check.ts";
+import { checkInteger, describe, isArray, isObject, wrongType, wrongValue } from "./check.ts";
 import type { CPUTensor, DType, GPUTensor, Tensor, TensorData } from "./types.ts";
 
+/** An array that carries elements. */
+interface Carrier {
+  new (length: number): TensorData;
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): TensorData;
+  readonly name: string;
+  readonly BYTES_PER_ELEMENT: number;
+}
+
 /** What carries each dtype. Compared by name, which survives realms as `instanceof` does not. */
-const CARRIERS: Readonly<
-  Record<DType, { new (length: number): TensorData; name: string; BYTES_PER_ELEMENT: number }>
-> = {
+const CARRIERS: Readonly<Record<DType, Carrier>> = {
   float32: Float32Array,
   float16: Uint16Array,
   bfloat16: Uint16Array,
@@ -24,10 +30,28 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);
 }
 
+/** What typed arrays themselves answer, whatever a subclass or an array's own property says instead. */
+function getter(key: string | symbol): (this: unknown) => unknown {
+  return Reflect.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), key)!.get!;
+}
+
+const tagOf = /* @__PURE__ */ getter(Symbol.toStringTag);
+const lengthOf = /* @__PURE__ */ getter("length");
+const bufferOf = /* @__PURE__ */ getter("buffer");
+const offsetOf = /* @__PURE__ */ getter("byteOffset");
+
 /** The name of a typed array's kind ("Float32Array"), or undefined for anything else. */
 export function typedArrayTag(value: unknown): string | undefined {
-  const prototype = Object.getPrototypeOf(Uint8Array.prototype);
-  return Reflect.getOwnPropertyDescriptor(prototype, Symbol.toStringTag)!.get!.call(value);
+  return tagOf.call(value) as string | undefined;
+}
+
+/**
+ * A view of the same memory that is of the plain kind: a caller's may be a subclass, whose `subarray` gives what its
+ * Symbol.species says. Throws where the memory is detached.
+ */
+function plainView(data: TensorData, carrier: Carrier): TensorData {
+  const [buffer, offset, length] = [bufferOf.call(data), offsetOf.call(data), lengthOf.call(data)];
+  return new carrier(buffer as ArrayBufferLike, offset as number, length as number);
 }
 
 /**
@@ -57,18 +81,26 @@ export function tensor<D extends TensorData>(data: D, shape: readonly number[], 
   } else if (typeof dtype !== "string" || !fits(dtype, tag)) {
     wrongType("dtype", `a dtype that a ${tag} carries`, dtype);
   }
+  const dimensions = checkShape("shape", shape);
   if (isDetached(data)) wrongType("data", "an attached typed array", data, "a detached one");
-  checkShape("shape", shape);
-  if (elementCount(shape) !== data.length) {
-    wrongValue("shape", `dimensions that hold the ${data.length} elements of "data"`, shape);
+  const length = lengthOf.call(data);
+  if (elementCount(dimensions) !== length) {
+    wrongValue("shape", `dimensions that hold the ${length} elements of "data"`, dimensions);
   }
-  return { data, shape: [...shape], dtype };
+  return { data, shape: dimensions, dtype };
 }
 
-/** `shape` as a list of lengths, each an integer of at least 1. */
-export function checkShape(name: string, shape: unknown): asserts shape is readonly number[] {
-  if (!Array.isArray(shape)) wrongType(name, "an array of dimensions", shape);
-  for (const length of shape) checkInteger(name, length, 1, Number.MAX_SAFE_INTEGER);
+/** More dimensions than any tensor has: a proxy may claim infinitely many. */
+const MOST_DIMENSIONS = 64;
+
+/** A copy of `shape`, each length read once and found to be an integer of at least 1. */
+export function checkShape(name: string, shape: unknown): number[] {
+  if (!isArray(shape)) wrongType(name, "an array of dimensions", shape);
+  const rank = shape.length;
+  if (!(rank <= MOST_DIMENSIONS)) wrongValue(name, `at most ${MOST_DIMENSIONS} dimensions`, shape);
+  const lengths: number[] = [];
+  for (let i = 0; i < rank; i++) lengths.push(checkInteger(name, shape[i], 1, Number.MAX_SAFE_INTEGER));
+  return lengths;
 }
 
 function isDType(dtype: string): dtype is DType {
@@ -80,9 +112,8 @@ function fits(dtype: string, tag: string): boolean {
 }
 
 function isDetached(data: TensorData): boolean {
-  if (data.length > 0) return false;
   try {
-    new Uint8Array(data.buffer, 0, 0);
+    plainView(data, Uint8Array);
     return false;
   } catch {
     return true;
@@ -91,17 +122,29 @@ function isDetached(data: TensorData): boolean {
 
 /** Whether a tensor lives in a WebGPU buffer. */
 export function isGPUTensor(value: Tensor): value is GPUTensor {
-  return "operations" in value;
+  const { data, operations } = value as Partial<CPUTensor & GPUTensor>;
+  return data === undefined && operations !== undefined;
 }
 
-/** A tensor in either memory, checked whole: callers may have built the object, or detached its memory since. */
+/** Whether `value` has what holds a tensor's elements. Other frameworks' tensors have a shape and a dtype too. */
+export function isTensor(value: unknown): value is Tensor {
+  if (!isObject(value)) return false;
+  const { data, operations, buffer } = value as Partial<CPUTensor & GPUTensor>;
+  return data === undefined ? Boolean(operations && buffer) : typedArrayTag(data) !== undefined;
+}
+
+/**
+ * A tensor in either memory, checked whole: callers may have built the object, or detached its memory since. One of the
+ * CPU is answered as it was read, once, over a plain view of the same memory: getters may say something else when asked
+ * again. What its memory holds may change until everything that the caller gave is read, so look into it then.
+ */
 export function checkTensor(name: string, value: unknown): Tensor {
-  if (typeof value !== "object" || value === null) wrongType(name, "a tensor", value);
+  if (!isObject(value)) wrongType(name, "a tensor", value);
   const { data, shape, dtype, operations, buffer } = value as Partial<CPUTensor & GPUTensor>;
   const tag = typedArrayTag(data);
-  if (tag === undefined && !(operations && buffer)) {
+  if (tag === undefined && (data !== undefined || !operations || !buffer)) {
     // A tensor of TF.js or jax-js, say: in words it would look like one of these.
-    const foreign = Array.isArray(shape) && (data === undefined || typeof data === "function");
+    const foreign = isArray(shape) && (data === undefined || typeof data === "function");
     wrongType(
       name,
       "a tensor",
@@ -110,18 +153,35 @@ export function checkTensor(name: string, value: unknown): Tensor {
     );
   }
   if (typeof dtype !== "string" || !isDType(dtype)) wrongType(name, "a tensor with a dtype", value);
-  if (!Array.isArray(shape)) wrongType(name, "a tensor with a shape", value);
+  if (!isArray(shape)) wrongType(name, "a tensor with a shape", value);
   if (tag === undefined) {
     operations?.check?.(name, value as GPUTensor);
     return value as GPUTensor;
   }
   if (!fits(dtype, tag)) wrongType(name, `a tensor whose data carry ${dtype}`, value, `a ${tag}`);
-  if (isDetached(data!)) wrongType(name, "a tensor whose data are attached", value, "a detached one");
-  checkShape(name, shape);
-  if (elementCount(shape) !== data!.length) {
-    wrongValue(name, `as many elements as its shape [${shape}] holds`, value, `${data!.length}`);
+  const lengths = checkShape(name, shape); // the last of what getters could answer
+  const t: CPUTensor = { data: viewOf(name, data!, dtype, tag), shape: lengths, dtype };
+  checkLength(name, t);
+  return t;
+}
+
+function viewOf(name: string, data: TensorData, dtype: DType, tag: string): TensorData {
+  try {
+    return plainView(data, tag === "Float16Array" ? float16Array() : CARRIERS[dtype]);
+  } catch {
+    return wrongType(name, "a tensor whose data are attached", data, "a detached one");
   }
-  return value as CPUTensor;
+}
+
+/** Where a caller's array is one, this runtime has it. */
+function float16Array(): Carrier {
+  return (globalThis as unknown as { Float16Array: Carrier }).Float16Array;
+}
+
+/** Throws unless a CPU tensor still has its elements: what was read after it may have detached its memory. */
+export function checkLength(name: string, t: Tensor): void {
+  if (isGPUTensor(t) || t.data.length === elementCount(t.shape)) return;
+  wrongValue(name, `as many elements as its shape [${t.shape}] holds`, t, `${t.data.length}`);
 }
 
 /** A tensor in CPU memory. */
@@ -129,6 +189,14 @@ export function checkCPUTensor(name: string, value: unknown): CPUTensor {
   const checked = checkTensor(name, value);
   if (isGPUTensor(checked)) wrongType(name, "a CPU tensor", value, `a GPU tensor, ${describe(value)}`);
   return checked;
+}
+
+/** A tensor whose contents are looked at before they are used: shared memory, which may change in between, is copied. */
+export function settled<T extends Tensor>(t: T): T {
+  if (isGPUTensor(t) || t.data.buffer instanceof ArrayBuffer) return t;
+  const data = new CARRIERS[t.dtype](t.data.length);
+  data.set(t.data);
+  return { ...t, data };
 }
 
 /** Throws unless `t` is of one of `dtypes`. */
@@ -193,5 +261,6 @@ export function layerOf<T extends Tensor>(sampledIndices: T, l: number): T {
   const shape = [batch, retained];
   const n = batch * retained;
   if (isGPUTensor(t)) return t.operations.view(t, t.byteOffset + l * n * 4, shape) as GPUTensor as T;
-  return { data: t.data.subarray(l * n, (l + 1) * n), shape, dtype: t.dtype } as CPUTensor as T;
+  const data = new Int32Array(t.data.buffer, t.data.byteOffset + l * n * 4, n);
+  return { data, shape, dtype: t.dtype } as CPUTensor as T;
 }

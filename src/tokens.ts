@@ -1,4 +1,12 @@
-import { checkAlongside, checkDisjoint, checkEncoder, checkResultShape, resultTensor } from "./arguments.ts";
+import {
+  checkAlongside,
+  checkAttached,
+  checkDisjoint,
+  checkEncoder,
+  checkOptional,
+  checkResultShape,
+  resultTensor,
+} from "./arguments.ts";
 import { tokenBackend } from "./backends/cpu.ts";
 import { checkBoolean, checkInteger, checkObject, checkOptions, wrongType, wrongValue } from "./check.ts";
 import { checkIndices } from "./indices.ts";
@@ -69,19 +77,9 @@ function operationsOf(name: string, t: Tensor): TokenOperations<Tensor> {
   return (isGPUTensor(t) ? t.operations : tokenBackend(name, t)) as TokenOperations<Tensor>;
 }
 
-interface Layout {
-  readonly batchFirst: boolean;
-  readonly encoder: GPUCommandEncoder | undefined;
-}
-
-function checkLayout(options: TokenOptions, names: readonly string[], states: Tensor): Layout {
-  checkOptions(options, ["batchFirst", "encoder", "out", ...names]);
-  const { batchFirst = true, encoder } = options;
-  return {
-    batchFirst: checkBoolean("batchFirst", batchFirst),
-    encoder: checkEncoder(encoder, states),
-  };
-}
+const NAMES = ["batchFirst", "encoder", "out"];
+const BACKWARD_NAMES = [...NAMES, "seqLength", "accumulateInto"];
+const SCATTER_NAMES = [...NAMES, "inPlace"];
 
 /** Batch, tokens and bytes a row of a tensor of tokens. */
 function dimensions(
@@ -101,31 +99,33 @@ function withTokens(like: Tensor, tokens: number, batchFirst: boolean): number[]
 }
 
 /** States `[B,S,C]` and their indices, checked, with the geometry they give. */
-function checkStates(
-  name: string,
-  states: unknown,
-  sortedIndices: unknown,
-  options: TokenOptions,
-  ...names: string[]
-) {
-  const x = checkTensor(name, states);
-  const { batchFirst, encoder } = checkLayout(options, names, x);
+function checkStates(name: string, x: Tensor, sortedIndices: unknown, batchFirst: boolean) {
   const { batch, tokens: seq, rowBytes } = dimensions(name, x, batchFirst);
   const indices = checkIndices("sortedIndices", sortedIndices, x, batch, seq, [2]);
   const g: RowGeometry = { batch, seq, retained: indices.shape[1], rowBytes, batchFirst };
-  return { x, indices, g, encoder };
+  return { indices, g };
 }
+
+// Each operation reads everything that it is given once, and only then looks into what was read: the options, then the
+// tensors, the indices last. A getter may change, or detach, what was read before it.
 
 function gatherForward<T extends Tensor>(
   activations: T,
   sortedIndices: Tensor,
   options: GatherForwardOptions<T> = {},
 ): T {
-  const { x, indices, g, encoder } = checkStates("activations", activations, sortedIndices, options);
+  checkOptions(options, NAMES);
+  const { batchFirst = true, encoder, out } = options;
+  checkBoolean("batchFirst", batchFirst);
+  const x = checkTensor("activations", activations);
+  checkEncoder(encoder, x);
+  const to = checkOptional("out", out);
+  const { indices, g } = checkStates("activations", x, sortedIndices, batchFirst);
+  checkAttached({ activations: x, out: to });
   const operations = operationsOf("activations", x);
-  const out = resultTensor("out", options.out, x, withTokens(x, g.retained, g.batchFirst), [x, indices]);
-  operations.gather(out, x, indices, g, encoder);
-  return out as T;
+  const result = resultTensor("out", to, x, withTokens(x, g.retained, batchFirst), [x, indices]);
+  operations.gather(result, x, indices, g, encoder);
+  return (out ?? result) as T;
 }
 
 function gatherBackward<T extends Tensor>(
@@ -133,28 +133,33 @@ function gatherBackward<T extends Tensor>(
   sortedIndices: Tensor,
   options: GatherBackwardOptions<T>,
 ): T {
+  checkOptions(options, BACKWARD_NAMES);
+  const { batchFirst = true, encoder, seqLength, accumulateInto, out } = options;
+  checkBoolean("batchFirst", batchFirst);
   const grad = checkTensor("retainedGrad", retainedGrad);
-  const { batchFirst, encoder } = checkLayout(options, ["seqLength", "accumulateInto"], grad);
+  checkEncoder(encoder, grad);
+  const to = checkOptional("out", out);
+  const into = checkOptional("accumulateInto", accumulateInto);
   const { batch, tokens: retained, rowBytes } = dimensions("retainedGrad", grad, batchFirst);
-  const seq = checkInteger("seqLength", options.seqLength, retained, 0x7fffffff);
+  const seq = checkInteger("seqLength", seqLength, retained, 0x7fffffff);
   const indices = checkIndices("sortedIndices", sortedIndices, grad, batch, seq, [2]);
   if (indices.shape[1] !== retained) wrongValue("sortedIndices", `shape [${batch},${retained}]`, indices);
+  checkAttached({ retainedGrad: grad, out: to, accumulateInto: into });
   const g: RowGeometry = { batch, seq, retained, rowBytes, batchFirst };
   const operations = operationsOf("retainedGrad", grad);
   const shape = withTokens(grad, seq, batchFirst);
-  const { accumulateInto, out } = options;
-  if (accumulateInto === undefined) {
-    const result = resultTensor("out", out, grad, shape, [grad, indices]);
-    operations.scatterZeros(result, grad, indices, g, encoder, out === undefined);
-    return result as T;
+  if (into === undefined) {
+    const result = resultTensor("out", to, grad, shape, [grad, indices]);
+    operations.scatterZeros(result, grad, indices, g, encoder, to === undefined);
+    return (out ?? result) as T;
   }
-  if (out !== undefined) wrongType("out", "no out beside accumulateInto", out);
-  const into = checkAlongside("accumulateInto", accumulateInto, grad);
+  if (to !== undefined) wrongType("out", "no out beside accumulateInto", to);
+  checkAlongside("accumulateInto", into, grad);
   checkDType("accumulateInto", into, isGPUTensor(into) ? ["float32"] : ["float32", "float64"]);
   checkResultShape("accumulateInto", into, shape);
   checkDisjoint("accumulateInto", into, [grad, indices]);
   operations.accumulate(into, grad, indices, g, encoder);
-  return into as T;
+  return accumulateInto as T;
 }
 
 function scatterForward<T extends Tensor>(
@@ -163,35 +168,35 @@ function scatterForward<T extends Tensor>(
   sortedIndices: Tensor,
   options: ScatterForwardOptions<T> = {},
 ): T {
-  const { x, indices, g, encoder } = checkStates(
-    "allActivations",
-    allActivations,
-    sortedIndices,
-    options,
-    "inPlace",
-  );
-  const part = checkAlongside("layerActivations", layerActivations, x);
-  checkSameShape("layerActivations", part, withTokens(x, g.retained, g.batchFirst));
-  const { inPlace = false } = options;
+  checkOptions(options, SCATTER_NAMES);
+  const { batchFirst = true, inPlace = false, encoder, out } = options;
+  checkBoolean("batchFirst", batchFirst);
   checkBoolean("inPlace", inPlace);
+  const x = checkTensor("allActivations", allActivations);
+  checkEncoder(encoder, x);
+  const part = checkTensor("layerActivations", layerActivations);
+  const to = checkOptional("out", out);
+  const { indices, g } = checkStates("allActivations", x, sortedIndices, batchFirst);
+  checkAttached({ allActivations: x, layerActivations: part, out: to });
+  checkAlongside("layerActivations", part, x);
+  checkSameShape("layerActivations", part, withTokens(x, g.retained, batchFirst));
   const operations = operationsOf("allActivations", x);
-  let out: Tensor;
-  if (options.out === undefined) {
-    if (inPlace)
-      checkWritable(x, "allActivations", [
-        ["layerActivations", part],
-        ["sortedIndices", indices],
-      ]);
-    out = inPlace ? x : resultTensor("out", undefined, x, x.shape, []);
-  } else {
-    out = checkAlongside("out", options.out, x);
-    checkResultShape("out", out, x.shape);
-    const itself = sameMemory(out, x);
-    if (inPlace && !itself) wrongType("out", "no out beside inPlace", options.out);
-    checkDisjoint("out", out, itself ? [part, indices] : [x, part, indices]);
-  }
-  operations.scatter(out, x, part, indices, g, encoder);
-  return out as T;
+  let result = x;
+  if (to !== undefined) {
+    checkAlongside("out", to, x);
+    checkResultShape("out", to, x.shape);
+    const itself = sameMemory(to, x);
+    if (inPlace && !itself) wrongType("out", "no out beside inPlace", to);
+    checkDisjoint("out", to, itself ? [part, indices] : [x, part, indices]);
+    result = to;
+  } else if (inPlace) {
+    checkWritable(x, "allActivations", [
+      ["layerActivations", part],
+      ["sortedIndices", indices],
+    ]);
+  } else result = resultTensor("out", undefined, x, x.shape, []);
+  operations.scatter(result, x, part, indices, g, encoder);
+  return (out ?? (inPlace ? allActivations : result)) as T;
 }
 
 function scatterBackward<T extends Tensor>(
@@ -199,30 +204,40 @@ function scatterBackward<T extends Tensor>(
   sortedIndices: Tensor,
   options: ScatterBackwardOptions<T> = {},
 ): ScatterGradients<T> {
-  const { x: grad, indices, g, encoder } = checkStates("outGrad", outGrad, sortedIndices, options, "inPlace");
-  const { inPlace = false } = options;
+  checkOptions(options, SCATTER_NAMES);
+  const { batchFirst = true, inPlace = false, encoder, out = {} } = options;
+  checkBoolean("batchFirst", batchFirst);
   checkBoolean("inPlace", inPlace);
-  const { out = {} } = options;
   checkObject("out", out);
   const { allActivationsGrad, layerActivationsGrad, ...others } = out;
   if (Object.keys(others).length > 0) {
-    wrongType("out", "an object of allActivationsGrad, layerActivationsGrad or both", out);
+    wrongType("out", "an object of allActivationsGrad, layerActivationsGrad or both", others);
   }
+  const grad = checkTensor("outGrad", outGrad);
+  checkEncoder(encoder, grad);
+  const toAll = allActivationsGrad === outGrad ? grad : checkOptional("out", allActivationsGrad);
+  const toPart = checkOptional("out", layerActivationsGrad);
+  const { indices, g } = checkStates("outGrad", grad, sortedIndices, batchFirst);
+  checkAttached({ outGrad: grad });
+  checkAttached({ out: toAll });
+  checkAttached({ out: toPart });
   if (inPlace) {
-    if (allActivationsGrad !== undefined && allActivationsGrad !== outGrad) {
-      wrongType("out", "no allActivationsGrad beside inPlace", allActivationsGrad);
+    if (toAll !== undefined && toAll !== grad) {
+      wrongType("out", "no allActivationsGrad beside inPlace", toAll);
     }
     checkWritable(grad, "outGrad", [["sortedIndices", indices]]);
   }
   const operations = operationsOf("outGrad", grad);
   const inputs = [grad, indices];
-  const all = inPlace ? grad : resultTensor("out", allActivationsGrad, grad, grad.shape, inputs);
-  const partShape = withTokens(grad, g.retained, g.batchFirst);
-  const part = resultTensor("out", layerActivationsGrad, grad, partShape, inputs);
+  const all = inPlace ? grad : resultTensor("out", toAll, grad, grad.shape, inputs);
+  const part = resultTensor("out", toPart, grad, withTokens(grad, g.retained, batchFirst), inputs);
   if (overlap(all, part)) wrongValue("out", "two tensors that share no memory", part, "overlapping memory");
   operations.gather(part, grad, indices, g, encoder); // before its rows are zeroed, for inPlace
   operations.zeroRows(all, grad, indices, g, encoder);
-  return { allActivationsGrad: all as T, layerActivationsGrad: part as T };
+  return {
+    allActivationsGrad: allActivationsGrad ?? ((inPlace ? outGrad : all) as T),
+    layerActivationsGrad: layerActivationsGrad ?? (part as T),
+  };
 }
 
 /** Throws unless `written`, an argument that is changed in place, shares no byte with the others, named as held. */

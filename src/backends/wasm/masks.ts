@@ -234,8 +234,10 @@ function firstOffDiagonals(mask: CPUTensor, g: MaskGeometry): number {
       const off = wasm.firstOffPattern(wasm.inAddress(), rowBytes, n, window, elementBytes);
       if (off < 0) continue;
       const row = i + off;
+      // The row as the core saw it: shared memory may be another by now.
+      const at = wasm.inAddress() + off * rowBytes;
       for (let byte = 0; ; byte++) {
-        if (from[start + off * rowBytes + byte] !== pattern[(seq - 1 - row) * elementBytes + byte]) {
+        if (memory[at + byte] !== pattern[(seq - 1 - row) * elementBytes + byte]) {
           return (plane * seq + row) * seq + Math.floor(byte / elementBytes);
         }
       }

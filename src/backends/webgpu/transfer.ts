@@ -104,7 +104,7 @@ export function toGPU(tensor: CPUTensor, device: GPUDevice, options: ToGPUOption
   } else {
     // What a tensor is held to alongside another.
     const like = { dtype: t.dtype, device, operations: webgpuOperations } as GPUTensor;
-    checkAlongside("out", out, like);
+    checkAlongside("out", checkTensor("out", out), like);
     checkResultShape("out", out, t.shape);
   }
   write(out, bytesOf(t));
