@@ -109,6 +109,9 @@ function checkSampling(options: GPTSampleOptions, names: readonly string[]) {
   const real = checkTokenMask("paddingMask", masks.paddingMask, batchSize, seqLength);
   const most = raiseToKept ? mostForced(keepPrefix, forced, batchSize, seqLength) : 0;
   const reservedLength = Math.max(given, most);
+  const rows = Math.floor(MOST_POSITIONS / reservedLength);
+  checkCount("batchSize", batchSize, rows);
+  checkCount("layers", layers, Math.floor(rows / batchSize));
   const request: SampleRequest = {
     layers,
     batchSize,
@@ -124,6 +127,14 @@ function checkSampling(options: GPTSampleOptions, names: readonly string[]) {
     paddingMask: real,
   };
   return { request, attn, encoder, maskMode };
+}
+
+/** Positions that a call draws at most: 4 GiB of them. */
+const MOST_POSITIONS = 2 ** 30;
+
+/** Throws where memory could not hold what was asked for. */
+function checkCount(name: string, count: number, most: number): void {
+  if (count > most) wrongValue(name, `at most ${most}, for ${MOST_POSITIONS} positions in one call`, count);
 }
 
 function checkAttnMask(value: unknown, batchSize: number, seqLength: number) {

@@ -1,4 +1,4 @@
-import { wrongType } from "../check.ts";
+import { isObject, wrongType } from "../check.ts";
 import { coreModule } from "./module.ts";
 
 /** The exports of assembly/index.ts. Addresses and lengths are in bytes unless said otherwise. */
@@ -61,10 +61,17 @@ function start(module: WebAssembly.Module): Core {
  * setCoreModule(await WebAssembly.compileStreaming(fetch("/assets/core.wasm")));
  */
 export function setCoreModule(module: WebAssembly.Module): void {
-  if (Object.prototype.toString.call(module) !== "[object WebAssembly.Module]") {
+  if (!isObject(module) || Object.prototype.toString.call(module) !== "[object WebAssembly.Module]") {
     wrongType("module", "a WebAssembly.Module", module);
   }
-  const started = start(module);
+  let started: Core;
+  try {
+    started = start(module);
+  } catch (error) {
+    // What only says that it is a module, or one that wants imports, which this core does not.
+    if (error instanceof TypeError) wrongType("module", "the core of random-ltd", module, "another module");
+    throw error;
+  }
   if (typeof started.sampleRows !== "function") {
     throw new WebAssembly.LinkError('"module" expected the core of random-ltd, got another module');
   }

@@ -2,7 +2,7 @@
  * The names of parameters with and without random-LTD's wrappers. A wrapper adds one segment to the names of what it
  * wraps: `h.1.attn.weight` becomes `h.1.random_ltd_layer.attn.weight`.
  */
-import { describe, wrongType, wrongValue } from "../check.ts";
+import { checkList, describe, isObject, wrongType, wrongValue } from "../check.ts";
 
 /** Parameters by name: an object or a Map. The values are not looked at. */
 export type StateDict<V = unknown> = Readonly<Record<string, V>> | ReadonlyMap<string, V>;
@@ -14,7 +14,7 @@ const SEGMENT = "random_ltd_layer";
  * counterpart of DeepSpeed's `remove_random_ltd_state_dict` (`runtime/data_pipeline/data_routing/helper.py`), but by
  * whole segments (`my_random_ltd_layers.weight` stays) and with a wrapped root (`random_ltd_layer.weight`) included.
  *
- * @param stateDict Names with values of any kind, in an object or a Map.
+ * @param stateDict Names with values of any kind, in a plain object or a Map.
  * @returns A new one of the same kind and order, holding the same values.
  * @throws TypeError where it is neither; RangeError where two names become one, or nothing is left of a name.
  * @example
@@ -32,7 +32,7 @@ export function removeRandomLTDStateDict<S extends StateDict>(stateDict: S): S {
  * Puts the segment `random_ltd_layer` into the names below each wrapped layer, so that a plain checkpoint fits the
  * wrapped model: the exact inverse of {@link removeRandomLTDStateDict}, which DeepSpeed lacks.
  *
- * @param stateDict Names with values of any kind, in an object or a Map.
+ * @param stateDict Names with values of any kind, in a plain object or a Map.
  * @param layers The wrapped layers' names in the plain model, such as `["h.1", "h.2"]`; `""` is the root.
  * @returns A new one of the same kind and order, holding the same values.
  * @throws TypeError for arguments of the wrong kind; RangeError for a layer that is named twice or has nothing in
@@ -41,25 +41,27 @@ export function removeRandomLTDStateDict<S extends StateDict>(stateDict: S): S {
  * wrapped.load(addRandomLTDStateDict(checkpoint, randomLTDLayerId.map((id) => `h.${id}`)));
  */
 export function addRandomLTDStateDict<S extends StateDict>(stateDict: S, layers: readonly string[]): S {
-  if (!Array.isArray(layers)) wrongType("layers", "an array of names", layers);
   const found = new Map<string, boolean>();
-  for (const layer of layers) {
+  for (const layer of checkList("layers", "an array of names", layers)) {
     if (typeof layer !== "string") wrongType("layers", "an array of names", layer);
     if (found.has(layer)) wrongValue("layers", "each layer once", layer);
     found.set(layer, false);
   }
+  // Only what is as long as a layer's name is looked up: else a name's time would grow with the square of its segments.
+  const lengths = new Set(Array.from(found.keys(), (layer) => layer.length));
   const result = renamed(stateDict, (name) => {
     const segments = name.split(".");
     if (segments.includes(SEGMENT)) wrongValue("stateDict", `names without ${SEGMENT}`, name);
     const out: string[] = [];
+    let end = 0; // of what precedes a segment, which may be a wrapped layer
     segments.forEach((segment, i) => {
-      // Before each segment, what precedes it may be a wrapped layer.
-      const prefix = segments.slice(0, i).join(".");
-      if (found.has(prefix)) {
+      const prefix = lengths.has(end) ? name.slice(0, end) : undefined;
+      if (prefix !== undefined && found.has(prefix)) {
         found.set(prefix, true);
         out.push(SEGMENT);
       }
       out.push(segment);
+      end += segment.length + (i === 0 ? 0 : 1);
     });
     return out.join(".");
   });
@@ -69,17 +71,47 @@ export function addRandomLTDStateDict<S extends StateDict>(stateDict: S, layers:
   return result;
 }
 
-function renamed<S extends StateDict>(stateDict: S, rename: (name: string) => string): S {
-  const isMap = stateDict instanceof Map;
-  if (!isMap && (typeof stateDict !== "object" || stateDict === null || Array.isArray(stateDict))) {
-    wrongType("stateDict", "an object or a Map of parameters by name", stateDict);
+/** A Map of any realm: its own getter tells it, where `instanceof` knows only this realm's. */
+function isMap(value: unknown): value is ReadonlyMap<unknown, unknown> {
+  try {
+    Reflect.getOwnPropertyDescriptor(Map.prototype, "size")!.get!.call(value);
+    return true;
+  } catch {
+    return false;
   }
+}
+
+/** An object as `{ ... }` makes it, of any realm. A class, a Set or a Date may hold what its own keys don't show. */
+function isPlain(value: unknown): value is object {
+  if (!isObject(value)) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return (
+    (prototype === null || Object.getPrototypeOf(prototype) === null) &&
+    Object.prototype.toString.call(value) === "[object Object]"
+  );
+}
+
+function entriesOf(stateDict: unknown): [unknown, unknown][] {
+  if (isMap(stateDict)) {
+    const entries: [unknown, unknown][] = [];
+    Map.prototype.forEach.call(stateDict, (value, name) => entries.push([name, value]));
+    return entries;
+  }
+  if (!isPlain(stateDict)) {
+    wrongType("stateDict", "a plain object or a Map of parameters by name", stateDict);
+  }
+  const [symbol] = Object.getOwnPropertySymbols(stateDict);
+  if (symbol !== undefined) wrongType("stateDict", "names that are strings", symbol);
+  return Object.entries(stateDict);
+}
+
+function renamed<S extends StateDict>(stateDict: S, rename: (name: string) => string): S {
   const result = new Map<string, unknown>();
-  for (const [name, value] of isMap ? stateDict : Object.entries(stateDict)) {
+  for (const [name, value] of entriesOf(stateDict)) {
     if (typeof name !== "string") wrongType("stateDict", "names that are strings", name);
     const next = rename(name);
     if (result.has(next)) wrongValue("stateDict", `one parameter named ${describe(next)}`, name, "two");
     result.set(next, value);
   }
-  return (isMap ? result : Object.fromEntries(result)) as unknown as S;
+  return (isMap(stateDict) ? result : Object.fromEntries(result)) as unknown as S;
 }

@@ -1,7 +1,8 @@
-import { checkInteger, checkOptions, wrongType, wrongValue } from "../check.ts";
+import { checkInteger, checkList, checkOptions, isObject, wrongType, wrongValue } from "../check.ts";
 import type { Tensor } from "../types.ts";
-import type { FrameworkOps } from "./framework-ops.ts";
+import { checkOps, type FrameworkOps } from "./framework-ops.ts";
 import {
+  checkScheduler,
   type DropRatio,
   RandomLayerTokenDrop,
   type RandomLayerTokenDropOptions,
@@ -54,29 +55,28 @@ export function convertToRandomLTD<T = Tensor, R extends LayerOutput<T> = LayerO
   scheduler: RandomLTDScheduler,
   options: ConvertOptions<T> = {},
 ): LayerStack<T, R> {
-  if (!Array.isArray(layers)) wrongType("layers", "an array of layers", layers);
-  if (typeof scheduler?.getCurrentSeq !== "function")
-    wrongType("scheduler", "a RandomLTDScheduler", scheduler);
-  const { total_layer_num, random_ltd_layer_id: ids } = scheduler.config;
-  if (layers.length !== total_layer_num) {
-    wrongValue("layers", `total_layer_num layers, ${total_layer_num}`, layers.length);
+  const given = checkList("layers", "an array of layers", layers) as Layer<T, R>[];
+  const { total_layer_num, random_ltd_layer_id: ids } = checkScheduler(scheduler).config;
+  if (given.length !== total_layer_num) {
+    wrongValue("layers", `total_layer_num layers, ${total_layer_num}`, given.length);
   }
   if (ids === undefined) wrongType("random_ltd_layer_id", "an array of layer numbers", ids);
   checkOptions(options, ["routes", ...WRAPPER_NAMES]);
   const { routes = [], ...rest } = options;
-  const ops = options.ops ?? (tensorOps as unknown as FrameworkOps<T>);
+  const { ops = tensorOps as unknown as FrameworkOps<T> } = options;
+  checkOps(ops);
   const routesByFirst = checkRoutes(routes, ids, total_layer_num);
 
   const converted: Layer<T, R>[] = [];
-  for (let i = 0; i < layers.length; i++) {
+  for (let i = 0; i < given.length; i++) {
     const ordinal = ids.indexOf(i);
     const route = routesByFirst.get(i);
     if (ordinal < 0) {
-      converted.push(layers[i]);
+      converted.push(given[i]);
     } else if (route === undefined) {
-      converted.push(new RandomLayerTokenDrop(layers[i], scheduler, ordinal, rest));
+      converted.push(new RandomLayerTokenDrop(given[i], scheduler, ordinal, rest));
     } else {
-      const within = new LayerStack<T, R>(layers.slice(i, route.last + 1), ops, rest);
+      const within = new LayerStack<T, R>(given.slice(i, route.last + 1), ops, rest);
       const dropRatio = route.dropRatio === undefined ? rest.dropRatio : route.dropRatio;
       converted.push(new RandomLayerTokenDrop<T, R>(within, scheduler, ordinal, { ...rest, dropRatio }));
       i = route.last;
@@ -93,17 +93,17 @@ interface CheckedRoute {
 /** Routes by their first layer, resolved. */
 function checkRoutes(routes: unknown, ids: readonly number[], total: number): Map<number, CheckedRoute> {
   const expected = "an array of [first, last] or { layers: [first, last], dropRatio }";
-  if (!Array.isArray(routes)) wrongType("routes", expected, routes);
   const checked = new Map<number, CheckedRoute>();
   const taken = new Set<number>();
-  for (const route of routes) {
-    const named = typeof route === "object" && route !== null && !Array.isArray(route);
-    if (named) checkOptions(route, ["layers", "dropRatio"]);
-    const { layers, dropRatio } = named ? route : { layers: route };
-    if (!Array.isArray(layers) || layers.length !== 2) wrongType("routes", expected, route);
+  for (const route of checkList("routes", expected, routes)) {
+    const own = isObject(route) ? (route as Exclude<Route, readonly unknown[]>) : undefined;
+    if (own) checkOptions(own, ["layers", "dropRatio"]);
+    const dropRatio = own?.dropRatio;
+    const layers = checkList("routes", expected, own ? own.layers : route);
+    if (layers.length !== 2) wrongType("routes", expected, route);
     const [first, last] = layers.map((id) => {
-      checkInteger("routes", id, -total, total - 1);
-      return id < 0 ? id + total : id;
+      const number = checkInteger("routes", id, -total, total - 1);
+      return number < 0 ? number + total : number;
     });
     if (first > last) wrongValue("routes", "a first layer before its last", layers);
     for (let layer = first; layer <= last; layer++) {

@@ -5,6 +5,7 @@
  * method *borrows*, so that they can be used again, and which it *takes over*, so that they are not. An adapter whose
  * tensors are consumed by use takes a reference to what it borrows; for everyone else the words mean nothing.
  */
+import { checkObject, wrongType } from "../check.ts";
 import type { CPUTensor } from "../types.ts";
 
 /** A layout by its dimensions, counted from 0: `[3,B,S]`, `[1,1,S,D]`, `[S,1,1,D]` and whatever else there is. */
@@ -61,8 +62,8 @@ export interface TokensAtOptions {
 export interface FrameworkOps<T> {
   /** Whether `value` is one of the framework's tensors. */
   isTensor(value: unknown): value is T;
-  /** The dimensions of a tensor, which is borrowed. */
-  shapeOf(tensor: T): readonly number[];
+  /** The dimensions of a tensor, which is borrowed. `name` is what the caller calls it, where it has to be refused. */
+  shapeOf(tensor: T, name?: string): readonly number[];
   /** Another reference to `tensor`, where use consumes one; missing where it doesn't. */
   retain?(tensor: T): T;
   /** Lets go of a reference that won't be used, where use consumes them; missing where it doesn't. */
@@ -110,4 +111,13 @@ export interface TokensAt<T> {
   sliceMask(mask: T, name: string, check: boolean): T;
   /** The call is over: frees what was made of the indices. Missing where nothing was. */
   release?(): void;
+}
+
+/** A framework's operations, or a TypeError that names the missing one. */
+export function checkOps<T>(ops: FrameworkOps<T>): FrameworkOps<T> {
+  checkObject("ops", ops);
+  for (const method of ["isTensor", "shapeOf", "at"] as const) {
+    if (typeof ops[method] !== "function") wrongType("ops", `an object with ${method}`, ops);
+  }
+  return ops;
 }

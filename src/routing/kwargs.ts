@@ -1,5 +1,5 @@
 /** What runs along the sequence beside the hidden states: held to them, then gathered with them. */
-import { checkChoice, wrongType, wrongValue } from "../check.ts";
+import { checkChoice, checkList, isArray, isObject, wrongType, wrongValue } from "../check.ts";
 import type { MaskMode } from "../sampling.ts";
 import { checkFits, fitsMask, type Layout, layoutOf, maskWanted, type Sizes } from "./along/layouts.ts";
 import { eachLeaf, mapTensors } from "./along/nested.ts";
@@ -34,11 +34,10 @@ export function checkAlong(
   maskName: string | null,
   keepPrefix: number,
 ): Map<string, Layout> {
-  const isNames = Array.isArray(value);
-  if (!isNames && (typeof value !== "object" || value === null)) {
-    wrongType("alongSequence", "an array of names, or an object of names and layouts", value);
-  }
-  const entries = isNames ? value.map((name) => [name, own] as const) : Object.entries(value as object);
+  const expected = "an array of names, or an object of names and layouts";
+  const entries = isObject(value)
+    ? Object.entries(value)
+    : checkList("alongSequence", expected, value).map((name) => [name, own] as const);
   const along = new Map<string, Layout>();
   for (const [name, how] of entries) {
     if (typeof name !== "string") wrongType("alongSequence", "names that are strings", name);
@@ -64,7 +63,7 @@ export function checkKwargs<T>(kwargs: Kwargs, plan: KwargsPlan, ops: FrameworkO
         const several = typeof mask === "object" ? ' (several masks go by alongSequence, as "mask")' : "";
         wrongType(maskName, `the attention mask, a tensor, or null${several}`, mask);
       }
-      checkMaskShape(maskName, ops.shapeOf(mask), sizes);
+      checkMaskShape(maskName, ops.shapeOf(mask, maskName), sizes);
     }
   }
   for (const [name, layout] of along) {
@@ -75,15 +74,17 @@ export function checkKwargs<T>(kwargs: Kwargs, plan: KwargsPlan, ops: FrameworkO
     }
     eachLeaf(kwargs[name], name, ops.isTensor, (leaf, path) => {
       if (leaf === null) return;
-      if (ops.isTensor(leaf)) return checkFits(name, path, ops.shapeOf(leaf), layout, sizes);
+      if (ops.isTensor(leaf)) return checkFits(name, path, ops.shapeOf(leaf, name), layout, sizes);
       const expected = "a tensor that runs along the sequence, or null";
       if (path === name) wrongType(name, expected, leaf);
       wrongType(name, `${expected}, at ${path}`, leaf);
     });
   }
   // The library's own CPU tensors may stand beside those of every framework.
-  const shapeOf = (value: unknown) =>
-    ops.isTensor(value) ? ops.shapeOf(value) : tensorOps.isTensor(value) ? value.shape : undefined;
+  const shapeOf = (value: unknown) => {
+    if (!tensorOps.isTensor(value)) return ops.isTensor(value) ? ops.shapeOf(value) : undefined;
+    return isArray(value.shape) ? (value.shape as number[]) : undefined;
+  };
   checkUnnamed(kwargs, named, shapeOf, { ...sizes, batchFirst });
 }
 

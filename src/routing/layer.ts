@@ -1,9 +1,17 @@
 import { checkEncoder } from "../arguments.ts";
-import { checkBoolean, checkInteger, checkObject, checkOptions, wrongType, wrongValue } from "../check.ts";
+import {
+  checkBoolean,
+  checkInteger,
+  checkObject,
+  checkOptions,
+  isObject,
+  wrongType,
+  wrongValue,
+} from "../check.ts";
 import { bertSampleTokens, checkTokenMask, type MaskMode, mostForced } from "../sampling.ts";
 import { layerOf } from "../tensor.ts";
 import type { CPUTensor, Tensor } from "../types.ts";
-import type { AlongSequence, FrameworkOps } from "./framework-ops.ts";
+import { type AlongSequence, checkOps, type FrameworkOps } from "./framework-ops.ts";
 import { checkAlong, checkKwargs, checkMaskMode, gatherKwargs, type KwargsPlan } from "./kwargs.ts";
 import {
   type BackwardOptions,
@@ -125,16 +133,13 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     options: RandomLayerTokenDropOptions<T> = {},
   ) {
     this.randomLTDLayer = checkLayer("layer", layer);
-    if (typeof scheduler?.getCurrentSeq !== "function")
-      wrongType("scheduler", "a RandomLTDScheduler", scheduler);
-    this.#scheduler = scheduler;
+    this.#scheduler = checkScheduler(scheduler);
     this.layerOrdinal = checkInteger("layerOrdinal", layerOrdinal, 0, 2 ** 32 - 1);
     checkOptions(options, WRAPPER_NAMES);
     const { model_mask_name, model_type, hidden_state_order } = scheduler.config;
     const { ops = tensorOps as unknown as FrameworkOps<T>, alongSequence = [], keepPrefix = 0 } = options;
     const { raiseToKept = false, dropRatio } = options;
-    checkObject("ops", ops);
-    this.#ops = ops;
+    this.#ops = checkOps(ops);
     this.#keepPrefix = checkInteger("keepPrefix", keepPrefix, 0, 2 ** 31 - 1);
     this.#batchFirst = hidden_state_order === "batch_seq_dim";
     const outputs = checkOutputs(options.outputs);
@@ -200,6 +205,8 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
    * const indices = layer.sample(8, 1024, { batchOffset: 16 });
    */
   sample(batchSize: number, seqLength: number, options: ForwardOptions = {}): CPUTensor<Int32Array> | null {
+    checkInteger("batchSize", batchSize, 1, 2 ** 32);
+    checkInteger("seqLength", seqLength, 1, Number.MAX_SAFE_INTEGER);
     checkOptions(options, CALL_NAMES);
     return this.#draw(
       this.#reservedLength(batchSize, seqLength, options.keepMask),
@@ -217,8 +224,6 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
   ): CPUTensor<Int32Array> | null {
     const { batchOffset = 0, keepMask, paddingMask } = options;
     if (reservedLength >= seqLength) {
-      checkInteger("seqLength", seqLength, 1, Number.MAX_SAFE_INTEGER);
-      checkInteger("batchSize", batchSize, 1, 2 ** 32);
       checkTokenMask("keepMask", keepMask, batchSize, seqLength);
       checkTokenMask("paddingMask", paddingMask, batchSize, seqLength);
       return null;
@@ -290,7 +295,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     if (!ops.isTensor(hiddenStates)) wrongType("hiddenStates", "a tensor", hiddenStates);
     checkObject("kwargs", kwargs);
     checkOptions(options, CALL_NAMES);
-    const shape = [...ops.shapeOf(hiddenStates)];
+    const shape = [...ops.shapeOf(hiddenStates, "hiddenStates")];
     if (shape.length < 2) wrongValue("hiddenStates", "at least two dimensions", shape, `[${shape}]`);
     const [batch, seq] = this.#batchFirst ? shape : [shape[1], shape[0]];
     const { batchOffset = 0, encoder, inPlace = false } = options;
@@ -358,7 +363,12 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     checkBoolean("inPlace", inPlace);
     if (tensorOps.isTensor(outGrad)) checkEncoder(encoder, outGrad);
     const { shape, indices } = this.#recall(batchOffset);
-    checkShapeOf("outGrad", ops.shapeOf(outGrad), shape, `shape [${shape}], as forward's hiddenStates`);
+    checkShapeOf(
+      "outGrad",
+      ops.shapeOf(outGrad, "outGrad"),
+      shape,
+      `shape [${shape}], as forward's hiddenStates`,
+    );
     if (indices === null) {
       const grads = layer.backward(given, options);
       checkElements("layer", grads, outputs, this.#whose("backward"));
@@ -391,7 +401,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     // The library's CPU tensors serve every framework.
     const ops = tensorOps.isTensor(indices) ? tensorOps : this.#ops;
     if (!ops.isTensor(indices)) wrongType("indicesOf", `a tensor ${whose}`, indices);
-    const shape = (ops as FrameworkOps<unknown>).shapeOf(indices);
+    const shape = (ops as FrameworkOps<unknown>).shapeOf(indices, "indicesOf");
     checkShapeOf("indicesOf", shape, [batch, retained], `shape [${[batch, retained]}] ${whose}`);
     return indices as T;
   }
@@ -423,7 +433,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
 
   /** What the layer's answer to `part` must be. Every framework's tensors say their dtype alike. */
   #formOf(part: T): Form {
-    return { shape: [...this.#ops.shapeOf(part)], dtype: (part as Partial<Form>).dtype };
+    return { shape: [...this.#ops.shapeOf(part, "layer")], dtype: (part as Partial<Form>).dtype };
   }
 
   /** Throws unless what the layer made of its part of the tokens has that part's shape and dtype. */
@@ -468,10 +478,19 @@ function checkShapeOf(name: string, shape: readonly number[], wanted: readonly n
   }
 }
 
+/** A RandomLTDScheduler, told by what it has: another copy of the package may have made it. */
+export function checkScheduler(value: RandomLTDScheduler): RandomLTDScheduler {
+  if (!isObject(value) || typeof value.getCurrentSeq !== "function" || !isObject(value.config)) {
+    wrongType("scheduler", "a RandomLTDScheduler", value);
+  }
+  return value;
+}
+
 /** A layer as an object: the very one, or a function's. */
 export function checkLayer<T, R extends LayerOutput<T>>(name: string, layer: Layer<T, R>): LayerObject<T, R> {
   if (typeof layer === "function") return { forward: layer };
-  const forward = (layer as Partial<LayerObject<T, R>> | null | undefined)?.forward;
-  if (typeof forward !== "function") wrongType(name, "a function or an object with a forward", layer);
+  if (!isObject(layer) || typeof layer.forward !== "function") {
+    wrongType(name, "a function or an object with a forward", layer);
+  }
   return layer;
 }

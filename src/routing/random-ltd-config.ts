@@ -3,7 +3,7 @@
  * Keys: DeepSpeed's `runtime/data_pipeline/constants.py`; what is read when: `data_routing/scheduler.py` and
  * `data_routing/basic_layer.py` there.
  */
-import { checkBoolean, checkChoice, checkInteger, wrongType, wrongValue } from "../check.ts";
+import { checkBoolean, checkChoice, checkInteger, checkList, wrongType, wrongValue } from "../check.ts";
 import { checkSection } from "./known-keys.ts";
 
 /** The longest sequence and the largest batch of a configuration. */
@@ -122,10 +122,9 @@ export function checkRandomLTDConfig(name: string, value: unknown): CheckedRando
 /** Layer numbers from 0, ascending: negative ones count from the end and are resolved before sorting. */
 function layerIds(value: unknown, total: number, count: number): number[] {
   const name = "random_ltd_layer_id";
-  if (!Array.isArray(value)) wrongType(name, "an array of layer numbers", value);
-  const ids = value.map((id) => {
-    checkInteger(name, id, -total, total - 1);
-    return id < 0 ? id + total : id;
+  const ids = checkList(name, "an array of layer numbers", value).map((id) => {
+    const number = checkInteger(name, id, -total, total - 1);
+    return number < 0 ? number + total : number;
   });
   ids.sort((a, b) => a - b);
   const again = ids.find((id, i) => id === ids[i - 1]);

@@ -3,9 +3,9 @@
 import { checkSliceable, isSliceable } from "../backends/cpu.ts";
 import { checkIndices } from "../indices.ts";
 import { checkMask, maskGather, maskSlice } from "../masks.ts";
-import { checkTensor, isGPUTensor, typedArrayTag } from "../tensor.ts";
+import { checkTensor, isGPUTensor, isTensor } from "../tensor.ts";
 import { GatherTokens, ScatterTokens } from "../tokens.ts";
-import type { CPUTensor, Tensor } from "../types.ts";
+import type { Tensor } from "../types.ts";
 import { boundariesAmong } from "./along/boundaries.ts";
 import { checkBeside, rowsAlong } from "./along/rows.ts";
 import type { FrameworkOps } from "./framework-ops.ts";
@@ -17,13 +17,9 @@ import type { FrameworkOps } from "./framework-ops.ts";
  * const layer = new RandomLayerTokenDrop(block, scheduler, 0, { ops: tensorOps });
  */
 export const tensorOps: FrameworkOps<Tensor> = {
-  isTensor(value): value is Tensor {
-    if (typeof value !== "object" || value === null) return false;
-    // Other frameworks' tensors have a shape and a dtype too: what holds the elements tells.
-    return typedArrayTag((value as CPUTensor).data) !== undefined || isGPUTensor(value as Tensor);
-  },
+  isTensor,
 
-  shapeOf: (t) => t.shape,
+  shapeOf: (t, name = "tensor") => checkTensor(name, t).shape,
 
   at(indices, options) {
     const { seqLength, batchFirst, encoder } = options;

@@ -1,5 +1,5 @@
 /** The layouts of `alongSequence`: what fits each, and what becomes of it. A new one is one entry of the table. */
-import { checkInteger, checkOptions, describe, wrongType, wrongValue } from "../../check.ts";
+import { checkInteger, checkOptions, describe, isObject, wrongType, wrongValue } from "../../check.ts";
 import type { AlongSequence, AxesLayout, RowLayout, TokensAt } from "../framework-ops.ts";
 
 /** The sizes that keyword arguments are held to. */
@@ -92,7 +92,7 @@ export function layoutOf(value: unknown): Layout {
   }
   const known = `${NAMES.map(describe).join(", ")} or { seqAxis, batchAxis, firstPosition }`;
   if (typeof value === "string") wrongValue("alongSequence", `one of ${known}`, value);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+  if (!isObject(value)) {
     wrongType("alongSequence", `one of ${known}`, value);
   }
   return axesLayout(value as Partial<AxesLayout>);

@@ -1,5 +1,7 @@
 /** Arguments that are tensors, or arrays and plain objects of tensors, nested. */
 
+import { checkList, isArray, isObject } from "../../check.ts";
+
 type IsTensor = (value: unknown) => boolean;
 
 /** An object as `{ ... }` makes it, of any realm; what a class made is its own business. */
@@ -10,7 +12,7 @@ function isPlainObject(value: object): boolean {
 
 /** Whether `value` holds others that are looked into. */
 function isContainer(value: unknown): value is readonly unknown[] | Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && (Array.isArray(value) || isPlainObject(value));
+  return isArray(value) || (isObject(value) && isPlainObject(value));
 }
 
 /**
@@ -31,8 +33,10 @@ export function eachLeaf(
   }
   if (seen.has(value)) return; // whatever refers to itself
   seen.add(value);
-  if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) eachLeaf(value[i], `${path}[${i}]`, isTensor, visit, seen);
+  if (isArray(value)) {
+    checkList(path, "an array", value).forEach((one, i) => {
+      eachLeaf(one, `${path}[${i}]`, isTensor, visit, seen);
+    });
   } else {
     for (const [key, one] of Object.entries(value)) {
       eachLeaf(one, `${path}.${key}`, isTensor, visit, seen);
@@ -51,6 +55,6 @@ export function mapTensors<T>(
   if (!isContainer(value) || within.includes(value)) return value;
   const inner = [...within, value];
   const one = (held: unknown) => mapTensors(held, isTensor, replace, inner);
-  if (Array.isArray(value)) return value.map(one);
+  if (isArray(value)) return checkList("kwargs", "arrays", value).map(one);
   return Object.fromEntries(Object.entries(value).map(([key, held]) => [key, one(held)]));
 }

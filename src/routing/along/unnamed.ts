@@ -1,5 +1,5 @@
 /** Arguments that run along the sequence and that nothing names: refused, since the layer would take them for K tokens. */
-import { wrongValue } from "../../check.ts";
+import { describe, wrongValue } from "../../check.ts";
 import type { Kwargs } from "../layer-types.ts";
 import { eachLeaf } from "./nested.ts";
 
@@ -43,7 +43,7 @@ export function checkUnnamed(
         name,
         `to be named in alongSequence with its layout, or with "unchanged", as it looks laid out along the ${sizes.seq} tokens`,
         shape,
-        path === name ? `[${shape}]` : `[${shape}] at ${path}`,
+        path === name ? undefined : `${describe(shape)} at ${path}`,
       );
     });
   }
