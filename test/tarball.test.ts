@@ -45,12 +45,12 @@ test("maps lead to files that are there", () => {
 });
 
 // The README's are shown beside the repository, wherever it is shown.
-test("links in docs lead to files that are there", () => {
+test("links in docs lead to files that are there, but for what is in the repository alone", () => {
   for (const page of paths.filter((path) => path.startsWith("docs/"))) {
     const links = readFileSync(page, "utf8").matchAll(/\]\(([^)#:\s]+)[^)]*\)/g);
     for (const [, link] of links) {
       const target = join(dirname(page), link);
-      if (existsSync(target)) expect(shipped, page).toContain(target);
+      if (existsSync(target) && !target.startsWith("interop/")) expect(shipped, page).toContain(target);
     }
   }
 });
