@@ -109,6 +109,7 @@ describe("arrays as bytes", () => {
     const within = new Uint8Array(bytes.length + 3);
     within.set(bytes, 3);
     expect(decodeArrays(within.subarray(3)).arrays).toEqual(arrays);
+    expect(decodeArrays(Buffer.from(bytes)).arrays).toEqual(arrays);
   });
 
   test("lie as the format says: length, header, data in order", () => {
