@@ -53,8 +53,6 @@ export function decodeArrays(bytes: Uint8Array): { arrays: HostArrays; metadata:
   const { __metadata__, ...entries } = JSON.parse(
     new TextDecoder().decode(bytes.subarray(8, 8 + length)),
   ) as Record<string, Entry> & { __metadata__?: Record<string, string> };
-  // Node's Buffer has a slice of its own, which copies nothing.
-  const copied = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   const arrays: Record<string, HostArray> = {};
   for (const [name, { dtype, shape, data_offsets }] of Object.entries(entries)) {
     const Type = DTYPES[dtype] ?? refuse(`${name} of ${dtype}`);
@@ -63,7 +61,8 @@ export function decodeArrays(bytes: Uint8Array): { arrays: HostArrays; metadata:
     if (!(from >= 8 + length && to <= bytes.length && to - from === 4 * size)) {
       refuse(`${name} [${shape}] at [${data_offsets}]`);
     }
-    arrays[name] = { shape, data: new Type(copied.slice(from, to).buffer) };
+    // Not `bytes.slice`: a Buffer of Node's shares its bytes there.
+    arrays[name] = { shape, data: new Type(new Uint8Array(bytes.subarray(from, to)).buffer) };
   }
   return { arrays, metadata: __metadata__ ?? {} };
 }
