@@ -31,7 +31,9 @@ function settings() {
 
 const write = process.argv.includes("--write");
 const workspace = new Workspace(settings(), PositionEncoding.Utf16);
-const files = readdirSync(".", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".py"));
+const files = readdirSync(".", { recursive: true, encoding: "utf8" }).filter(
+  (file) => file.endsWith(".py") && !file.startsWith("build/"),
+);
 let faults = 0;
 for (const file of files.map((name) => join(".", name)).sort()) {
   const text = readFileSync(file, "utf8");
