@@ -6,6 +6,7 @@ const WHOLE = [
   "test/gpu/**",
   "test/interop/**",
   "test/trainer/**",
+  "test/studio/page*.test.ts",
   "test/runtimes/**",
   "test/adapters/{frameworks,jax-*,tfjs,tfjs-*}.test.ts",
   "test/{babel,bundles,demo,package,readme,soak,tarball,ties,uniform}.test.ts",

@@ -1,5 +1,5 @@
 /** The example whose tokens are shown layer by layer. */
-import { arrows } from "../trainer/tasks/arrows.ts";
+import { arrows, followerVocab } from "../trainer/tasks/arrows.ts";
 import { dataOf } from "./data.ts";
 import { digitAt, SIDE } from "./digits.ts";
 import { TASKS, type TaskName } from "./settings.ts";
@@ -53,11 +53,14 @@ function lettersOf(data: ArrayBuffer, count: number): string[] {
   return [...text.slice(begin).replace(/\s+/g, " ")].slice(0, count);
 }
 
+/** Nodes of *arrows*. */
+export const NODES = 8;
+
 /** A row of *arrows* in words: out of the very batch that a run sees first. */
 function arrowsOf(seqLength: number): string[] {
-  const [nodes, hops] = [8, 6];
+  const [nodes, hops] = [NODES, 6];
   const { tokens } = arrows({ seq: seqLength, nodes, hops }).batch(7, 0, 1);
-  const V = 3 * nodes + 1;
+  const V = followerVocab(nodes);
   const ones = (token: number) => {
     const found: number[] = [];
     for (let v = 0; v < V; v++) if (tokens.data[token * V + v] === 1) found.push(v);

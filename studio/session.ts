@@ -43,6 +43,13 @@ export const recordedSeconds = signal<number | undefined>(undefined);
 export const used = computed(() =>
   Math.max(0, ...series.value.map(({ steps }) => steps.seconds.at(-1) ?? 0)),
 );
+/** How much of its budget the run has spent that has spent most, and of how much, in words and as a number. */
+export const spent = computed(() => {
+  const { seconds, steps } = settings.value;
+  if (steps === 0) return { now: Math.min(used.value, seconds), of: seconds, unit: "s" };
+  const now = Math.max(0, ...series.value.map((one) => one.steps.loss.length));
+  return { now, of: steps, unit: "steps" };
+});
 export const verdict = computed(() => shownOf(series.value, settings.value, phase.value === "done"));
 
 let worker: Worker | undefined;

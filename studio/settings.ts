@@ -14,6 +14,8 @@ export interface Settings {
   readonly task: TaskName;
   /** Training time of each run, seconds. */
   readonly seconds: number;
+  /** Steps of each run instead, for a race that repeats to the bit; 0: by the clock. */
+  readonly steps: number;
   readonly lanes: readonly LaneName[];
   readonly layers: number;
   readonly channels: number;
@@ -32,7 +34,8 @@ export interface Settings {
 }
 
 /** What a task begins with. */
-export interface TaskDefaults extends Omit<Settings, "task" | "lanes" | "seconds" | "seed" | "backend"> {
+export interface TaskDefaults
+  extends Omit<Settings, "task" | "lanes" | "seconds" | "steps" | "seed" | "backend"> {
   /** S, tokens in a row. */
   readonly seqLength: number;
 }
@@ -83,7 +86,7 @@ const DEFAULT_LANES: Readonly<Record<TaskName, readonly LaneName[]>> = {
 /** The settings that a task begins with. */
 export function defaultsOf(task: TaskName): Settings {
   const { seqLength: _, ...rest } = TASKS[task];
-  return { task, seconds: 120, lanes: DEFAULT_LANES[task], seed: 7, backend: "auto", ...rest };
+  return { task, seconds: 120, steps: 0, lanes: DEFAULT_LANES[task], seed: 7, backend: "auto", ...rest };
 }
 
 /** A setting that the address names and that could not be taken as it stands. */
@@ -126,6 +129,7 @@ export function fromAddress(query: string): { settings: Settings; notes: Note[] 
   const settings: Settings = {
     task,
     seconds: integer("seconds", 5, 3600, start.seconds),
+    steps: integer("steps", 0, 100_000, 0),
     lanes: lanesOf(found.get("lanes"), start.lanes, fallBack),
     layers: integer("layers", 3, 12, start.layers),
     channels,
@@ -162,7 +166,17 @@ export function toAddress(settings: Settings): string {
   };
   put("seconds", settings.seconds, start.seconds);
   put("lanes", settings.lanes.join("."), start.lanes.join("."));
-  for (const name of ["layers", "channels", "batch", "growth", "until", "rate", "seed", "backend"] as const) {
+  for (const name of [
+    "steps",
+    "layers",
+    "channels",
+    "batch",
+    "growth",
+    "until",
+    "rate",
+    "seed",
+    "backend",
+  ] as const) {
     put(name, settings[name], start[name]);
   }
   put("k", settings.reserved, start.reserved);

@@ -168,19 +168,21 @@ export function Race() {
 
 /** What the page is doing, in words. */
 function State() {
-  const { phase, compiling, used, settings, recordedSeconds } = session;
+  const { phase, compiling, used, spent, settings, recordedSeconds } = session;
   const isRecorded = phase.value === "idle" && recordedSeconds.value !== undefined;
-  const { seconds, lanes } = settings.value;
-  const left = Math.max(0, seconds - used.value) * lanes.length;
+  const { now, of, unit } = spent.value;
+  // Every run takes as long as this one has, for as much of the budget.
+  const left = now > 0 ? ((of - now) / now) * used.value * settings.value.lanes.length : 0;
+  const far = `${now.toFixed(0)} of ${of} ${unit} each`;
   const words = {
     idle: isRecorded ? "race: press Start for one of your own" : "press Start",
     starting: "starting",
     compiling: compiling.value
       ? `compiling ${compiling.value.what}, ${compiling.value.done + 1} of ${compiling.value.of}; the clock stands`
       : "compiling; the clock stands",
-    running: `${used.value.toFixed(0)} of ${seconds} s each, about ${duration(left)} to go`,
-    paused: `paused at ${used.value.toFixed(0)} of ${seconds} s each`,
-    done: `done: ${seconds} s of training each`,
+    running: `${far}, about ${duration(left)} to go`,
+    paused: `at ${far}`,
+    done: `${far}`,
     failed: "stopped by an error",
   }[phase.value];
   return (

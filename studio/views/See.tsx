@@ -16,6 +16,12 @@ function droppingLane() {
   return session.settings.value.lanes.find((lane) => lane === "route" || lane === "ltd");
 }
 
+/** The last step that dropped tokens: what is worth showing of a run that is over. */
+function lastDropping(lengths: readonly number[], S: number): number {
+  for (let step = lengths.length - 1; step >= 0; step--) if (lengths[step] < S) return step;
+  return 0;
+}
+
 export function See() {
   const { settings, series, phase } = session;
   const lane = droppingLane();
@@ -40,7 +46,8 @@ export function See() {
   const run = series.value.find((one) => one.lane === lane);
   const lengths = run?.steps.reserved ?? [];
   const last = Math.max(0, lengths.length - 1);
-  const step = Math.min(chosen ?? last, last);
+  const live = phase.value === "running" || phase.value === "paused";
+  const step = Math.min(chosen ?? (live ? last : lastDropping(lengths, TASKS[task].seqLength)), last);
   const follows = chosen === undefined;
   const upTo = mode === "sum" ? last : step;
   const layers = useMemo(() => {
@@ -108,7 +115,7 @@ export function See() {
           aria-pressed={follows}
           onClick={() => setChosen(follows ? step : undefined)}
         >
-          {follows ? "Following the run" : "Follow the run"}
+          {follows ? (live ? "Following the run" : "Last step that drops") : "Follow the run"}
         </button>
         <label>
           <span class="sr">Step</span>

@@ -43,6 +43,14 @@ function fieldsOf({ task }: Settings): readonly Field[] {
       max: 100_000,
       step: 10,
     },
+    {
+      name: "steps",
+      label: "Steps instead of seconds",
+      help: "0: by the clock; else the race repeats to the bit",
+      min: 0,
+      max: 100_000,
+      step: 1,
+    },
     { name: "seed", label: "Seed", min: 0, max: 2 ** 32 - 1, step: 1 },
   ];
 }

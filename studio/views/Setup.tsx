@@ -169,9 +169,7 @@ function Buttons({ onSettings }: { onSettings: () => void }) {
 /** The bar at the bottom of a phone: the same button, and how far the race is. */
 export function Dock() {
   const [words, act] = mainAction();
-  const { used, settings } = session;
-  const { seconds } = settings.value;
-  const now = Math.min(seconds, used.value);
+  const { now, of, unit } = session.spent.value;
   return (
     <section class="dock" aria-label="Race controls">
       <button type="button" class="primary" onClick={act}>
@@ -179,9 +177,9 @@ export function Dock() {
       </button>
       <div class="prog">
         <span>
-          <b>{now.toFixed(0)}</b> of {seconds} s each
+          <b>{now.toFixed(0)}</b> of {of} {unit} each
         </span>
-        <progress value={now} max={seconds} aria-label="Training time used" />
+        <progress value={now} max={of} aria-label="How far the race is" />
       </div>
     </section>
   );

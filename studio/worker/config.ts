@@ -10,7 +10,7 @@ import { roleOf } from "./protocol.ts";
 
 /** A run's configuration. All runs of a race have the same learning rate, batch, seed and time. */
 export function runConfigOf(settings: Settings, lane: LaneName, data: TaskData): RunConfig {
-  const { task, channels, reserved, growth, until, rate, batch, seconds, seed } = settings;
+  const { task, channels, reserved, growth, until, rate, batch, seconds, steps, seed } = settings;
   const seq = TASKS[task].seqLength;
   return {
     task,
@@ -24,7 +24,7 @@ export function runConfigOf(settings: Settings, lane: LaneName, data: TaskData):
     },
     optimizer: { ...PRESETS[task].optimizer, lr: rate / 1e6 },
     batch,
-    budget: { unit: "seconds", amount: seconds },
+    budget: steps > 0 ? { unit: "steps", amount: steps } : { unit: "seconds", amount: seconds },
     seed,
   };
 }

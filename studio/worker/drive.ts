@@ -78,6 +78,7 @@ export async function drive(
     told = performance.now();
   };
   const save = async (last: boolean) => {
+    tellSteps(); // what the page keeps beside the state is of the same moment
     const states = await race.state();
     const bytes = packed(states.contestants.map((one) => encodeState(one.state)));
     tell({ kind: "saved", state: bytes, last }, [bytes.buffer]);

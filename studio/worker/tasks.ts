@@ -5,7 +5,7 @@ import type { Run } from "../../trainer/run.ts";
 import { readChapters } from "../../trainer/tasks/text.ts";
 import type { HostArray, HostArrays, Task } from "../../trainer/types.ts";
 import { digitAt, digitsIn, SIDE } from "../digits.ts";
-import { letter } from "../example.ts";
+import { letter, NODES } from "../example.ts";
 import { type LaneName, type Settings, TASKS } from "../settings.ts";
 import type { Sample } from "./protocol.ts";
 
@@ -97,9 +97,8 @@ export async function answersOf(
 /** The start of a row of *arrows*, as its letter. */
 function startOf({ tokens }: HostArrays, row: number): string {
   const [, seq, V] = tokens.shape;
-  const nodes = (V - 1) / 3;
-  for (let node = 0; node < nodes; node++) {
-    if (tokens.data[row * seq * V + 2 * nodes + node] === 1) return letter(node);
+  for (let node = 0; node < NODES; node++) {
+    if (tokens.data[row * seq * V + 2 * NODES + node] === 1) return letter(node);
   }
   return "?";
 }

@@ -9,6 +9,7 @@ const settings: fc.Arbitrary<Settings> = fc
     fc.record({
       task: fc.constant(task),
       seconds: fc.integer({ min: 5, max: 3600 }),
+      steps: fc.integer({ min: 0, max: 100_000 }),
       lanes: fc
         .subarray(LANES.slice(1), { minLength: 1 })
         .map((lanes) => LANES.filter((lane) => lane === "full" || lanes.includes(lane))),
