@@ -8,8 +8,11 @@ import { contestantOf } from "./config.ts";
 import type { Machine, News, Order, StepSeries } from "./protocol.ts";
 import { answersOf, dataFor, taskFor } from "./tasks.ts";
 
-/** Held-out checks of each run over a race. */
-const EVALUATIONS = 12;
+/** Held-out checks of each run over a race: twelve, or one in five steps of a short one. */
+const checksOf = ({ steps }: Settings) => (steps > 0 ? Math.max(2, Math.min(12, Math.floor(steps / 5))) : 12);
+
+/** Checks from one showing of answers to the next. */
+const ANSWERS = 4;
 
 /** Milliseconds between messages about steps: the page draws no faster. */
 const NEWS = 200;
@@ -59,7 +62,7 @@ export async function drive(
   const states = state && unpacked(state).map((bytes) => decodeState(bytes));
   const lanes = settings.lanes;
   const contestants = lanes.map((lane, i) => contestantOf(settings, lane, task, given, states?.[i]));
-  const race = new Race(contestants, { evaluations: EVALUATIONS });
+  const race = new Race(contestants, { evaluations: checksOf(settings) });
   const laneOf = new Map(contestants.map(({ name }, i) => [name, lanes[i]]));
   const programs = contestants.reduce((sum, { run }) => sum + run.lengths.all().length + 2, 0);
   const answer = async () => {
@@ -117,7 +120,7 @@ export async function drive(
       case "evaluated":
         tellSteps();
         tell({ kind: "held", lane, held: run.history.evaluations.at(-1)!, rowLosses: run.rowLosses });
-        if (lane === lanes.at(-1)) await answer();
+        if (lane === lanes.at(-1) && run.history.evaluations.length % ANSWERS === 1) await answer();
         break;
     }
     if (performance.now() - saved > SAVE || control.saveNow) await save(false);

@@ -10,10 +10,10 @@ import { type LaneName, type Settings, TASKS } from "../settings.ts";
 import type { Sample } from "./protocol.ts";
 
 /** Held-out rows of each task: enough to tell runs apart, few enough for a second. */
-const HELD_OUT = 256;
+const HELD_OUT = 128;
 
 /** Letters that a model writes, and how daring it is. */
-const [WRITTEN, TEMPERATURE] = [160, 0.7];
+const [WRITTEN, TEMPERATURE] = [80, 0.7];
 
 /** What the trainer makes a task from. */
 export function dataFor(

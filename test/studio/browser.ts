@@ -80,7 +80,7 @@ export async function visit(
 }
 
 /** Presses Start and waits until the race is over. */
-export async function race(page: Page, timeout = 240_000): Promise<void> {
+export async function race(page: Page, timeout = 500_000): Promise<void> {
   await page.getByRole("button", { name: "Start", exact: true }).first().click();
   await page.locator(".state.done").waitFor({ timeout });
 }

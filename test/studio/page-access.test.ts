@@ -10,7 +10,7 @@ const reason = whyNot();
 if (reason !== undefined && process.env.CI) throw new Error(`no Chromium in CI: ${reason}`);
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const SMALL = "?task=arrows&seconds=5&steps=6&layers=3&channels=16&batch=4&backend=wasm&lanes=full.route";
+const SMALL = "?task=arrows&seconds=5&steps=6&layers=3&channels=16&batch=16&backend=wasm&lanes=full.route";
 
 /** What axe finds, each with where it is. */
 async function violations(page: Page): Promise<string[]> {
