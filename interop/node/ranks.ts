@@ -47,6 +47,9 @@ export async function runRanks(python: string, world: number, args: readonly str
         GLOO_SOCKET_IFNAME: "lo",
       },
       stdio: ["ignore", "pipe", "pipe"],
+      // Ten steps take seconds; ranks that wait for each other for ever are ended, and seen to have failed.
+      timeout: 180_000,
+      killSignal: "SIGKILL",
     });
     const said = { out: "", errors: "" };
     child.stdout.on("data", (part) => {

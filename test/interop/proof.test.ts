@@ -7,7 +7,7 @@ it.skipIf(!findPython(["torch", "numpy"]))(
   "a run goes from Node to two ranks of PyTorch and back (needs torch, numpy)",
   () => {
     const args = ["scripts/run.js", "interop/node/proof.ts", "gpt"];
-    const { status, stdout, stderr } = spawnSync("node", args, { encoding: "utf8" });
+    const { status, stdout, stderr } = spawnSync("node", args, { encoding: "utf8", timeout: 590_000 });
     expect(status, stdout + stderr).toBe(0);
     expect(stdout).toContain("OTHER TOKENS");
     expect(stdout).toContain("all of it holds");

@@ -13,6 +13,7 @@ function pytest(python: string, chosen: string): string {
     {
       cwd: "interop/python",
       encoding: "utf8",
+      timeout: 590_000,
       env: { ...process.env, PYTHONDONTWRITEBYTECODE: "1" },
     },
   );

@@ -59,7 +59,7 @@ class StepResult:
 class Trainer:
     """A run that goes on from a hand-over.
 
-    run: where it stands. batch_of: the whole batch of a step, arrays by name, B rows each.
+    run: where it stands. batch_of: the whole batch of a step, arrays by name, B rows each; B may change by step.
     ranks: with a world above 1 the process group must stand. accumulate: micro-batches of a rank's rows.
     dtype: float32 (default: that of the hand-over's weights) or float64. offset False is for showing what goes wrong
     without row numbers. digests: a SHA-256 of each step's retained positions, for comparing runs.
@@ -128,7 +128,7 @@ class Trainer:
 
     def step(self) -> StepResult:
         """One optimizer step over the whole batch."""
-        config, step, B = self.run.config, self.step_number, self.run.config["batch"]
+        config, step = self.run.config, self.step_number
         progress = min(1.0, step / config["budget"]["amount"])
         K = self.lengths.at(progress)
         follows = config["optimizer"]["follows"]
@@ -138,6 +138,7 @@ class Trainer:
         began = time.perf_counter()
         self.optimizer.zero_grad(set_to_none=True)
         arrays = self.batch_of(step)
+        B = len(next(iter(arrays.values())))  # the last batch of a pass over the data may be a smaller one
         total, sampled = self._backward(arrays, step, K, B)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), config["optimizer"]["clip"])
         for group in self.optimizer.param_groups:

@@ -12,8 +12,9 @@ from runs import batch_of, new_run, train, write_batches
 STEPS = 6
 
 
-def alone(run, steps=STEPS, **options):
-    trainer = Trainer(run, batch_of(run.config), digests=True, **options)
+def alone(run, steps=STEPS, rows=None, **options):
+    batch = run.config["batch"] if rows is None else rows
+    trainer = Trainer(run, batch_of({**run.config, "batch": batch}), digests=True, **options)
     results = [trainer.step() for _ in range(steps)]
     return trainer.hand_over(), results
 
@@ -24,11 +25,11 @@ def farthest(a, b):
     return max(float(np.abs(a.arrays[name] - b.arrays[name]).max()) for name in a.arrays)
 
 
-def on_ranks(tmp_path, run, world, *more, steps=STEPS):
+def on_ranks(tmp_path, run, world, *more, steps=STEPS, rows=None):
     first, out = tmp_path / "run.safetensors", tmp_path / f"out-{world}-{len(more)}.safetensors"
     batches = tmp_path / "batches.safetensors"
     write_hand_over(first, run)
-    write_batches(batches, run.config, STEPS)
+    write_batches(batches, {**run.config, "batch": rows or run.config["batch"]}, STEPS)
     lines = train(world, "--run", first, "--batches", batches, "--until", steps, "--out", out, *more)
     return read_hand_over(out), lines
 
@@ -51,6 +52,14 @@ def test_ranks_do_what_one_process_does(tmp_path, kind, batch, world, accumulate
     assert np.allclose([line["loss"] for line in lines], [r.loss for r in results], rtol=0, atol=1e-12)
     assert farthest(got, expected) < 1e-12  # float64
     assert got.totals["layerTokens"] == expected.totals["layerTokens"]
+
+
+def test_a_smaller_batch_is_the_mean_of_its_own_rows(tmp_path):
+    expected, results = alone(new_run(batch=8), 2, rows=3)
+    got, lines = on_ranks(tmp_path, new_run(batch=8), 2, steps=2, rows=3)
+    assert [line["digest"] for line in lines] == [r.digest for r in results]
+    assert farthest(got, expected) < 1e-12
+    assert expected.totals["layerTokens"] == sum(3 * (2 * r.K + 16) for r in results)
 
 
 def test_without_row_numbers_it_is_another_run(tmp_path):
