@@ -661,7 +661,7 @@ test("a result that memory has no room for", () => {
   refuses(gatherBackward, RangeError, "shape", { seqLength: 2 ** 31 - 1, out: undefined });
 });
 
-test("more indices than an array holds are refused before anything is drawn", () => {
+test("more indices than an array holds are refused before anything is drawn, by what is too many alone", () => {
   const options = {
     reservedLength: 2 ** 20,
     seqLength: 2 ** 20,
@@ -669,7 +669,9 @@ test("more indices than an array holds are refused before anything is drawn", ()
     layers: 2 ** 20,
     seed: 1,
   };
-  expectRefusal(() => gptSampleTokens(options), RangeError, "layers", options);
+  expectRefusal(() => gptSampleTokens(options), RangeError, "batchSize", options);
+  const fits = { ...options, batchSize: 2 ** 10 };
+  expectRefusal(() => gptSampleTokens(fits), RangeError, "layers", fits);
 });
 
 describe("an option that is not known is a TypeError of its name, with the nearest known one", () => {
