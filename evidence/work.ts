@@ -14,7 +14,7 @@ import type { Job, RunJob, StepJob } from "./plan.ts";
 import type { Machine, RunResult, StepResult } from "./results.ts";
 
 /** Evaluations of a run. */
-const EVALUATIONS = 20;
+const EVALUATIONS = 10;
 
 /** Milliseconds that this process has computed: waits for a processor that others use don't count. */
 export function processorTime(): number {
