@@ -173,7 +173,7 @@ function layersSeen(
     {
       type: "group",
       title: {
-        text: `What each layer of "${one.name}" saw of a row, first layer on the left: grey tokens passed it by`,
+        text: `What each layer of "${one.name}" saw of a row (grey tokens passed it by)`,
         anchor: "start",
         frame: "group",
         fontSize: 13,

@@ -91,8 +91,12 @@ function remarks(task: Task, { contestants, verdict }: RaceRecord): string[] {
     lines.push(
       `So whoever is free to choose the depth takes the control: ${control.name}, and drops nothing.`,
     );
-  } else if (control && !(control.clear && control.mean > 0)) {
+  } else if (control?.clear) {
     lines.push("The shallow control, with more steps in the same time, does not make up for the depth.");
+  } else if (control) {
+    lines.push(
+      "The control is as good as far as these rows can tell: where it is, it is the simpler choice.",
+    );
   }
   for (const { name, failure } of contestants) if (failure) lines.push(`${name} stopped: ${failure}.`);
   const { baseline } = task;
