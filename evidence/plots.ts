@@ -1,6 +1,7 @@
 /** The plots of the page, by vega, as SVG. */
 import { parse, type Spec, View } from "vega";
 import { mean } from "../trainer/statistics.ts";
+import type { Evaluation } from "../trainer/types.ts";
 import type { Plan } from "./plan.ts";
 import { PLOTS } from "./report.ts";
 import type { Result, StepResult } from "./results.ts";
@@ -25,15 +26,34 @@ interface Point {
   readonly y: number;
 }
 
-/** Evaluations at the same part of the budget, over the seeds that a contestant has. */
+/** Moments at which runs of several seeds are read. */
+const MOMENTS = 10;
+
+/** The loss of a run after so many seconds, on the straight line between two evaluations. */
+function lossAt(evaluations: readonly Evaluation[], seconds: number): number {
+  const after = Math.max(
+    1,
+    evaluations.findIndex((e) => e.seconds >= seconds),
+  );
+  const [a, b] = [evaluations[after - 1], evaluations[after]];
+  return b ? a.loss + ((seconds - a.seconds) / (b.seconds - a.seconds)) * (b.loss - a.loss) : a.loss;
+}
+
+/** The mean loss over the seeds that a contestant has. */
 function meanCurve({ entry, runs }: Row): Point[] {
   const curves = [...runs.values()].map(({ evaluations }) => evaluations);
-  const length = Math.min(...curves.map((curve) => curve.length));
-  return Array.from({ length: curves.length > 0 ? length : 0 }, (_, i) => ({
-    name: `${entry.recipe.name} (${curves.length} ${curves.length === 1 ? "seed" : "seeds"})`,
-    x: mean(curves.map((curve) => curve[i].seconds)),
-    y: mean(curves.map((curve) => curve[i].loss)),
-  }));
+  if (curves.length === 0) return [];
+  const from = Math.max(...curves.map(([first]) => first.seconds));
+  const to = Math.min(...curves.map((curve) => curve[curve.length - 1].seconds));
+  return Array.from({ length: MOMENTS + 1 }, (_, i) => {
+    const x = from + ((to - from) * i) / MOMENTS;
+    const y = mean(curves.map((curve) => lossAt(curve, x)));
+    return {
+      name: `${entry.recipe.name} (${curves.length} ${curves.length === 1 ? "seed" : "seeds"})`,
+      x,
+      y,
+    };
+  });
 }
 
 function lines(points: readonly Point[], xTitle: string, yTitle: string, log = false): Spec {
@@ -77,6 +97,7 @@ function lines(points: readonly Point[], xTitle: string, yTitle: string, log = f
         legendY: -14 - 18 * names.length,
         symbolType: "stroke",
         symbolStrokeWidth: 3,
+        labelLimit: 400,
         rowPadding: 4,
         columns: 1,
       },
@@ -123,9 +144,10 @@ export async function plots(plan: Plan, results: ReadonlyMap<string, Result>): P
     if (points.length > 0)
       drawn.set(name, await new View(parse(lines(points, x, y, log)), { renderer: "none" }).toSVG());
   };
-  for (const task of ["arrows", "digits", "text"] as const) {
-    const points = rowsOf(plan, results, task, "main").flatMap(meanCurve);
-    await draw(PLOTS[task], points, "Processor time in steps (s)", "Held-out loss, mean over seeds (nats)");
+  for (const plot of ["small", "arrows", "digits", "text"] as const) {
+    const [task, group] = plot === "small" ? ["arrows", "small"] : [plot, "main"];
+    const points = rowsOf(plan, results, task, group).flatMap(meanCurve);
+    await draw(PLOTS[plot], points, "Processor time in steps (s)", "Held-out loss, mean over seeds (nats)");
   }
   const steps = plan.jobs.flatMap((job) => {
     const point = job.kind === "steps" ? (results.get(job.id) as StepResult | undefined) : undefined;
