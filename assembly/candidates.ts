@@ -1,4 +1,7 @@
-/** The few tokens with keys next to the guess, u64 [CANDIDATES_MAX] by rank (key, position): found, and settled. */
+/**
+ * The few tokens whose keys are next to the guess, u64 [CANDIDATES_MAX] of ranks (key, position): finds and settles
+ * them.
+ */
 import { classed, contested, hasBit, selected } from "./classes";
 import { CANDIDATES, CANDIDATES_MAX, KEYS } from "./memory";
 import { inWindow, tokenAt } from "./philox";
@@ -6,7 +9,7 @@ import { inWindow, tokenAt } from "./philox";
 /** How many there are. */
 export let candidates: i32 = 0;
 
-/** Drops all. */
+/** Drops all candidates. */
 // @ts-ignore: decorator
 @inline
 export function forget(): void {
@@ -75,7 +78,7 @@ function partition(k: i32): void {
   }
 }
 
-/** Turns over, where `turn` is 1, the bit of a candidate. */
+/** Flips the bit of a candidate if `turn` is 1. */
 // @ts-ignore: decorator
 @inline
 function flip(rank: u64, turn: u32): void {
@@ -85,10 +88,10 @@ function flip(rank: u64, turn: u32): void {
 }
 
 /**
- * Turns over the bits of the `n` candidates of smallest rank, or of largest. All keys are `from` to `from + reach`.
+ * Flips the bits of the `n` candidates of smallest rank, or of largest. All keys are from `from` to `from + reach`.
  *
- * Counted by key into at most 64 bins, which are right for all but the one or two candidates of one bin: 2 to 4 times
- * faster than Hoare's FIND among the usual 30 candidates, whose branches can't be foretold.
+ * Candidates are counted by key into at most 64 bins. That decides all of them but the one or two in a single bin.
+ * Among the usual 30 candidates it is 2 to 4 times faster than Hoare's FIND, whose branches can't be predicted.
  */
 export function settle(n: i32, largest: bool, from: u32, reach: u32): void {
   const shift = <u32>max(0, 26 - <i32>clz(reach));

@@ -1,22 +1,26 @@
-/** The row at hand: its bitmaps, and the classes of its tokens (forced, plain, padding), which the keys choose within. */
+/**
+ * The row at hand: its bitmaps, and the classes of its tokens (forced, plain, padding), which the keys choose within.
+ */
 import { BITMAPS, bitmapBytes, ensure } from "./memory";
 
-/** u8 [S / 8, in whole lines], the retained positions; what is retained in any case; what is still to be chosen from. */
+/**
+ * u8 [S / 8, in whole lines]: the retained positions, those retained in any case, and those still to be chosen from.
+ */
 export const selected: usize = BITMAPS;
 export let always: usize = 0;
 export let contested: usize = 0;
 /** S. */
 export let length: i32 = 0;
-/** Whether ALWAYS and CONTESTED hold; else every token is contested. */
+/** Whether ALWAYS and CONTESTED are valid. If not, every token is contested. */
 export let classed: bool = false;
-/** How many of the contested tokens to take, and how many there are. */
+/** How many contested tokens are to be taken, and how many there are. */
 export let need: i32 = 0;
 export let pool: i32 = 0;
 /** Class counts, while they are taken. */
 let forcedCount: i32 = 0;
 let paddingCount: i32 = 0;
 
-/** Starts rows of `seqLength` tokens without classes. False where the memory does not suffice. */
+/** Starts rows of `seqLength` tokens without classes. False where there is not enough memory. */
 export function begin(seqLength: i32, reserved: i32): bool {
   length = seqLength;
   const bytes = bitmapBytes(seqLength);
@@ -85,7 +89,7 @@ export function classify(first: i32, n: i32, keep: usize, real: usize, prefix: i
   }
 }
 
-/** Settles from all classes which one is contested. False where more tokens are forced than are wanted. */
+/** Once all classes are noted, finds which of them is contested. False where more tokens are forced than are wanted. */
 export function settleClasses(reserved: i32): bool {
   if (forcedCount > reserved) return false;
   const others = length - forcedCount - paddingCount;

@@ -1,6 +1,6 @@
 /**
- * Rows of tokens within another module's memory, which this one imports. A module of its own: it has no data, and asks
- * for nothing else. Addresses are bytes in that memory.
+ * Rows of tokens within another module's memory, which this one imports. It is a module of its own, as it has no data
+ * and imports nothing else. Addresses are bytes in that memory.
  *
  *   all      u8 [B,G,S,bytes], or [S,B,bytes] where not `batchFirst`
  *   part     u8 [B,G,K,bytes], or [K,B,bytes]
@@ -12,9 +12,10 @@ import { copyRow } from "./rows";
 const LONG: usize = 512;
 
 /**
- * Whether each row is better written once, those of base run by run, than all of base first. It took 0.6 to 0.85 of the
- * time at K = S/2 and rows of 1 and 3 KB, as much at 64 B and twice as much at 4 B; in rows apart, [S,B,bytes], 0.8 to
- * 1.4. With few rows it saves little, and the one long copy goes past the caches: at K = S/8 of 12 MiB 0.8 to 1.6.
+ * Whether it is faster to write each row once, those of base run by run, than to copy all of base first. It took 0.6 to
+ * 0.85 of the time at K = S/2 with rows of 1 and 3 KB, the same time at 64 B and twice the time at 4 B; with
+ * [S,B,bytes], where rows lie apart, 0.8 to 1.4. With few rows it saves little, and the one long copy bypasses the
+ * caches: at K = S/8 of 12 MiB it took 0.8 to 1.6.
  */
 // @ts-ignore: decorator
 @inline
@@ -22,7 +23,7 @@ function isOnce(seq: i32, retained: i32, bytes: usize, batchFirst: bool): bool {
   return batchFirst && bytes >= 128 && retained * 3 >= seq;
 }
 
-/** What becomes of a row, known when compiled. */
+/** What is done with a row, decided at compile time. */
 const GATHER = 0;
 const PUT = 1;
 const CLEAR = 2;
@@ -101,7 +102,7 @@ export function gather(
   eachRow(GATHER, all, part, indices, batch, groups, seq, retained, bytes, batchFirst, shared);
 }
 
-/** all = base with the rows of part at the positions; each of the two is zeros where it is 0. */
+/** all = base with the rows of part at the positions. Where `base` or `part` is 0, zeros are written for it. */
 export function scatter(
   all: usize,
   base: usize,

@@ -1,9 +1,9 @@
 /**
  * Attention masks among retained tokens. Elements of 1, 2, 4 or 8 bytes are moved as bits.
  *
- * Retained columns ascend, so those within 16 bytes of a source row are compacted by one swizzle. The swizzles are planned
- * once for a set of columns, and serve every row and head: per entry of 32 bytes
- *   u8 [16] which source byte goes where, u32 where in the row the 16 source bytes begin, u32 bytes that come out.
+ * Retained columns ascend, so one swizzle compacts those within 16 bytes of a source row. The swizzles are planned once
+ * for a set of columns and serve every row and head. An entry of the plan has 32 bytes:
+ *   u8 [16] which source byte goes where, u32 where in the row the 16 source bytes begin, u32 how many bytes come out.
  */
 
 /**

@@ -69,7 +69,7 @@ export function makeKeys(block: u32, row: u32, layerOrdinal: u32, groups: i32, k
   return generate<Stored>(block, row, layerOrdinal, groups, keys, bitmap, last);
 }
 
-/** What becomes of the keys, told apart when compiled: they are stored, or (the benchmark's floor) folded into one. */
+/** What is done with the keys, decided at compile time: they are stored, or (the benchmark's floor) folded into one. */
 type Stored = u32;
 export type Folded = u8;
 
@@ -84,7 +84,7 @@ export function generate<Fate>(
   bitmap: usize,
   last: u32,
 ): i32 {
-  // Rounds 0 and 1 as far as all of a row shares them.
+  // The part of rounds 0 and 1 that is the same for the whole row.
   const p1: u64 = <u64>M1 * <u64>layerOrdinal;
   const c0: u32 = <u32>(p1 >> 32) ^ row ^ v128.extract_lane<u32>(key0(0), 0);
   const p0: u64 = <u64>M0 * <u64>c0;
@@ -96,7 +96,7 @@ export function generate<Fate>(
   const m1 = i32x4.splat(M1);
   const limit = i32x4.splat(last);
 
-  // Round 0 multiplies the block by M0: for blocks in order an addition does. Block numbers are below 2^30 here.
+  // Round 0 multiplies the block by M0. For consecutive blocks an addition gives the same. Blocks are below 2^30 here.
   let pa = i64x2.extmul_low_i32x4_u(i32x4.add(i32x4.splat(block), i32x4(0, 1, 2, 3)), m0);
   let pb = i64x2.add(pa, i64x2.splat(2 * <u64>M0));
   const stride = i64x2.splat(4 * <u64>M0);
@@ -164,8 +164,8 @@ export function generate<Fate>(
 }
 
 /**
- * Which of the 16 keys at `keys` are, less `from`, at most `width`, unsigned and wrapping: bit 4j + q is lane q of vector
- * j, so that bits come in the order in which keys lie.
+ * For which of the 16 keys at `keys` the difference to `from` is at most `width`, unsigned and wrapping. Bit 4j + q is
+ * lane q of vector j, so bits are in the order of the keys in memory.
  */
 // @ts-ignore: decorator
 @inline

@@ -1,6 +1,6 @@
 /** Rows of tokens that are too short for a copy call each: list[i] is the number of the row to take or to write. */
 
-/** One row, without touching a byte outside of it. */
+/** Copies one row and touches no byte outside of it. */
 // @ts-ignore: decorator
 @inline
 export function copyRow(to: usize, from: usize, bytes: usize): void {

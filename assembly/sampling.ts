@@ -1,4 +1,4 @@
-/** Of the binary interface what sampling needs: the core of the entry random-ltd/webgpu. */
+/** The part of the binary interface that sampling needs: the core of the entry random-ltd/webgpu. */
 import { IN, OUT, STAGE } from "./memory";
 import { select } from "./select";
 import { emit } from "./sort";
@@ -19,7 +19,7 @@ export function stageBytes(): usize {
   return STAGE;
 }
 
-/** Draws `rows` rows from `row` on into OUT, which must hold them: int32 [rows][K]. Their classes are alike. */
+/** Draws `rows` rows from `row` on into OUT, which must have room: int32 [rows][K]. All have the same classes. */
 export function sampleRows(layerOrdinal: u32, row: u32, rows: i32, seqLength: i32): void {
   let out: usize = OUT;
   for (let i = 0; i < rows; ++i) {

@@ -1,11 +1,11 @@
 /**
  * The K positions of smallest rank, without sorting all of them.
  *
- * Keys are uniform, so the K-th smallest is near K / S * 2^32. One pass makes the keys and the bitmap of those up to that
- * guess, and counts them; the count misses K by about sqrt(K (1 - K / S)). The few keys next to the guess that make up for
- * the miss are then found among the stored keys, and settled by rank. Rows longer than a tile keep no keys: there the
- * candidates on both sides of the guess are taken from each tile as it passes. Where that falls short (about one row in
- * 10^5, or when keys are injected), bisection over whole passes finds the K-th key exactly.
+ * Keys are uniform, so the K-th smallest is near K / S * 2^32. One pass makes the keys, marks those up to that guess in
+ * a bitmap, and counts them; the count is off from K by about sqrt(K (1 - K / S)). The few keys next to the guess that
+ * make up the difference are then found among the stored keys, and settled by rank. Rows longer than a tile store no
+ * keys: there the candidates on both sides of the guess are collected from each tile in turn. If there are too few of
+ * them (in about one row in 10^5, or when tests inject keys), bisection over whole passes finds the K-th key exactly.
  */
 import { candidates, collect, forget, narrow, settle } from "./candidates";
 import { always, below, classed, contested, flipBit, hasBit, length, need, pool, selected } from "./classes";
@@ -15,13 +15,16 @@ import { keyOf, makeKeys } from "./philox";
 let layerOrdinal: u32 = 0;
 let row: u32 = 0;
 
-/** Where tests put keys of their own, u32 [S] in order of position; 0 in the shipped core, which drops the branch. */
+/**
+ * Where tests put keys of their own, u32 [S] in order of position. 0 in the shipped core, so that the branch is
+ * removed.
+ */
 let injected: usize = 0;
 export function injectKeys(at: usize): void {
   injected = at;
 }
 
-/** Makes the keys of the tile from `first` on, and at `bitmap` the bits of those up to `last`, as they come. */
+/** Makes the keys of the tile from `first` on, and sets at `bitmap` the bits of those up to `last`. */
 // @ts-ignore: decorator
 @inline
 function makeTile(first: i32, n: i32, bitmap: usize, last: u32): i32 {
@@ -43,7 +46,7 @@ function copyTile(first: i32, n: i32, bitmap: usize, last: u32): i32 {
   return count;
 }
 
-/** One tile of a pass: the tile's part of SELECTED, and how many contested tokens it takes. */
+/** One tile of a pass: fills the tile's part of SELECTED, and returns how many contested tokens are taken. */
 function passTile(first: i32, n: i32, last: u32): i32 {
   const at = first >> 3;
   let count = makeTile(first, n, selected + at, last);
@@ -56,7 +59,7 @@ function passTile(first: i32, n: i32, last: u32): i32 {
       count += <i32>popcnt(taken);
     }
   } else if (n & 63) {
-    // Keys come 32 at a time: those past the end don't count, and no older bits stay behind them.
+    // Keys come 32 at a time. Those past the end don't count, and their bits are cleared.
     const p = selected + at + ((n >> 6) << 3);
     const made = (n & 63) > 32 ? load<u64>(p) : <u64>load<u32>(p);
     const taken = made & below(0, n & 63);
@@ -80,7 +83,7 @@ function spread(n: f64): u32 {
   return <u32>min((n * 4294967296.0) / <f64>pool, 4294967295.0);
 }
 
-/** Finds the K-th key by halving the range of keys, and its ties by position. */
+/** Finds the K-th key by halving the range of keys; equal keys go by position. */
 function bisect(): void {
   let low: u32 = 0;
   let high: u32 = 0xffffffff;
@@ -89,8 +92,8 @@ function bisect(): void {
     if (pass(middle) >= need) high = middle;
     else low = middle + 1;
   }
-  // All keys below it, then as many equal ones as are still wanted, in order. The bits of that last pass go where no
-  // candidates are left: OUT holds rows.
+  // All keys below it, then as many equal ones as are still wanted, in order. The last pass puts its bits where the
+  // candidates were, as OUT holds rows.
   let missing = need;
   if (low > 0) missing -= pass(low - 1);
   else {
@@ -109,7 +112,9 @@ function bisect(): void {
   }
 }
 
-/** Puts into SELECTED the retained tokens of a row. `begin` comes first, and `settleClasses` where there are classes. */
+/**
+ * Puts into SELECTED the retained tokens of a row. `begin` comes first, and `settleClasses` where there are classes.
+ */
 export function select(ofLayerOrdinal: u32, ofRow: u32): void {
   layerOrdinal = ofLayerOrdinal;
   row = ofRow;
@@ -126,7 +131,7 @@ export function select(ofLayerOrdinal: u32, ofRow: u32): void {
   const count = passTile(0, length, last);
   if (count == need) return;
   const missed = abs(count - need);
-  // Next to the guess, as many keys as are missed and two standard deviations more; then ten.
+  // The keys next to the guess: as many as are missing and two standard deviations more, then ten.
   for (let deviations = 2; deviations <= 10; deviations += 8) {
     const width = spread(<f64>missed + <f64>deviations * Math.sqrt(<f64>missed) + <f64>(2 * deviations));
     const from: u32 = count < need ? last + 1 : width > last ? 0 : last - width;
@@ -139,7 +144,7 @@ export function select(ofLayerOrdinal: u32, ofRow: u32): void {
   bisect();
 }
 
-/** The same for rows longer than a tile, whose keys aren't kept: candidates are taken as tiles pass. */
+/** The same for rows longer than a tile, whose keys aren't stored: candidates are collected tile by tile. */
 function selectTiled(last: u32): void {
   // Eight standard deviations on both sides, and room for the smallest counts.
   const margin = spread(8 * Math.sqrt((<f64>need * <f64>(pool - need)) / <f64>pool) + 32);

@@ -1,4 +1,4 @@
-/** Distinct positions into order: marked in a bitmap, and read from it. */
+/** Sorts distinct positions by marking them in a bitmap and reading it. */
 import { begin, flipBit, hasBit, length, selected } from "./classes";
 import { bitmapBytes } from "./memory";
 
@@ -13,7 +13,9 @@ function fillPlaces(): void {
 }
 fillPlaces();
 
-/** Writes the positions in SELECTED among `n` from `first`, a multiple of 64, and up to 28 bytes more; returns the end. */
+/**
+ * Writes the positions in SELECTED among `n` from `first`, a multiple of 64, and up to 28 bytes more; returns the end.
+ */
 export function emit(first: i32, n: i32, out: usize): usize {
   const end = first + n;
   const step = i32x4.splat(8);
@@ -33,7 +35,7 @@ export function emit(first: i32, n: i32, out: usize): usize {
   return out;
 }
 
-/** Marks no position of `seqLength`, for `mark`. */
+/** Clears the bitmap of `seqLength` positions, before `mark`. */
 export function clear(seqLength: i32): bool {
   const ok = begin(seqLength, 0);
   if (ok) memory.fill(selected, 0, bitmapBytes(seqLength));

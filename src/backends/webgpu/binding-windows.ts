@@ -1,9 +1,9 @@
 /**
- * Address arithmetic: how tensors are cut into what one binding may hold. Bytes are plain numbers here, exact to 2^53;
- * only what counts from the beginning of a binding goes to a shader, as 32 bits.
+ * Address arithmetic: how tensors are cut into pieces that fit one binding. Bytes are plain numbers here, exact to
+ * 2^53. Shaders only get offsets from the beginning of a binding, which fit 32 bits.
  */
 
-/** What a binding costs beyond its rows: it begins at a multiple of the device's alignment and ends at a whole word. */
+/** Bytes of a binding beside its rows: it begins at a multiple of the device's alignment and ends at a whole word. */
 const SLACK = 512;
 
 /** Rows of a window are counted in 32 bits, with room for the lanes of the last group. */
@@ -12,7 +12,7 @@ const MAX_ROWS = 2 ** 31;
 /** The largest binding that byte addresses of 32 bits reach. */
 export const MAX_BINDING: number = 2 ** 32 - 4096;
 
-/** A buffer that the recorder gets for a plan, the same one wherever this object stands. */
+/** A buffer that the recorder provides for a plan. Wherever the same object appears, it is the same buffer. */
 export type Temporary =
   | { readonly upload: Uint8Array } // with these bytes in it
   | { readonly scratch: "idx" | "map"; readonly bytes: number };
@@ -23,7 +23,7 @@ export interface Bytes {
   readonly byteOffset: number;
 }
 
-/** Some of them. */
+/** A range of such bytes. */
 export interface Range {
   readonly buffer: GPUBuffer | Temporary;
   readonly start: number;

@@ -1,8 +1,8 @@
-/** How the operands of one dispatch are bound, also where several lie in one GPUBuffer. */
+/** How the operands of one dispatch are bound, even where several lie in one GPUBuffer. */
 import type { Operand } from "./plan.ts";
 import type { BufferName } from "./programs.ts";
 
-/** An operand whose buffer is there. */
+/** An operand whose buffer exists. */
 export type PlacedOperand = Operand & { readonly buffer: GPUBuffer };
 
 /** One binding, under the name of one of its operands, and where in it, in bytes, each of them begins. */
@@ -14,9 +14,9 @@ interface Bound {
 }
 
 /**
- * Binds operands. WebGPU holds a whole GPUBuffer to one kind of use in a dispatch, so what shares the buffer of `dst`
- * is bound as writable too; and writable bindings may not overlap, which disjoint tensors do once their ranges begin
- * at multiples of 256 bytes, so those become one binding.
+ * Binds operands. WebGPU allows one kind of use for a whole GPUBuffer in a dispatch, so operands that share the buffer
+ * of `dst` are bound as writable too. Writable bindings must not overlap. As bindings begin at multiples of 256 bytes,
+ * those of disjoint tensors may overlap; they become one binding.
  */
 export function bind(operands: readonly PlacedOperand[], alignment: number): Bound[] {
   const written = operands.find(({ name }) => name === "dst")!.buffer;

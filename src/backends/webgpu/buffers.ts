@@ -1,7 +1,7 @@
 /**
- * Buffers that the library keeps for itself. What a caller's encoder has recorded is neither rewritten nor destroyed:
- * nobody tells the library when that encoder is submitted. What the library submitted itself may be rewritten at
- * once, as the queue keeps the order.
+ * Buffers that the library keeps for itself. A buffer that a caller's encoder has recorded is neither rewritten nor
+ * destroyed, because the library never learns when that encoder is submitted. A buffer whose work the library submitted
+ * itself may be rewritten at once, because the queue keeps the order.
  */
 import { type DeviceState, LABEL, type PooledBuffer, USAGE } from "./device-state.ts";
 
@@ -10,7 +10,7 @@ const SLAB = 64 * 1024;
 const MAX_SLABS = 32; // 8192 differing dispatches, 2 MiB
 const MAX_KEPT = 16 * 1024 * 1024;
 
-/** Lets go of what has grown too large. Between calls only: within one, an encoder that is not submitted uses it. */
+/** Drops what has grown too large. Only between calls: within one, an encoder that is not submitted yet may use it. */
 export function trim({ parameters }: DeviceState): void {
   if (parameters.slabs.length <= MAX_SLABS) return;
   for (const slab of parameters.slabs) release(slab);
@@ -20,8 +20,8 @@ export function trim({ parameters }: DeviceState): void {
 }
 
 /**
- * The place where these parameters lie. They are found by their contents and never rewritten, so one that is recorded
- * stays as it is, and a training loop that comes back to its shapes writes nothing.
+ * Where these parameters lie. Slots are found by their contents and never rewritten. So what an encoder has recorded
+ * stays valid, and a training loop whose shapes repeat writes nothing.
  */
 export function parameters(
   state: DeviceState,
@@ -46,8 +46,8 @@ export function parameters(
 }
 
 /**
- * A place for `bytes` that this call alone writes and reads. Under one name a call asks for no more than it
- * asked first, as what it grew out of would be destroyed before it is submitted.
+ * A place for `bytes` that only this call writes and reads. Under one name, a call must never ask for more than the
+ * first time: the smaller buffer would be destroyed before its work is submitted.
  */
 export function scratch(state: DeviceState, name: string, bytes: number, recorded: boolean): GPUBuffer {
   let held = state.scratch.get(name);
@@ -63,7 +63,7 @@ export function scratch(state: DeviceState, name: string, bytes: number, recorde
 /**
  * Uploads the indices of one call.
  * @param encoder The caller's, or undefined for a call that submits itself.
- * @returns Where they lie; `passing` where the caller is to destroy the buffer once its work is submitted.
+ * @returns Where they lie; `passing` if the caller must destroy the buffer once its work has been submitted.
  */
 export function upload(
   state: DeviceState,
@@ -104,7 +104,7 @@ function release({ buffer, recorded }: PooledBuffer): void {
   if (!recorded) buffer.destroy();
 }
 
-/** A size that the next, slightly larger request still fits. */
+/** A size with room for the next, slightly larger request. */
 function roomFor(bytes: number): number {
   return Math.max(4096, 2 ** Math.ceil(Math.log2(bytes)));
 }

@@ -1,10 +1,10 @@
-/** What is refused of a caller on a GPU, each under the name of its argument. */
+/** Checks of a caller's GPU arguments. Errors name the argument. */
 import { wrongType, wrongValue } from "../../check.ts";
 import { elementCount } from "../../tensor.ts";
 import type { DType, Tensor } from "../../types.ts";
 import { type DeviceState, stateOf } from "./device-state.ts";
 
-/** A GPUDevice, told by what it does: tags don't survive every runtime. */
+/** A GPUDevice, recognized by its methods: its Symbol.toStringTag is not there in every runtime. */
 export function checkDevice(device: unknown): asserts device is GPUDevice {
   if (typeof device !== "object" || device === null || !("queue" in device) || !("createBuffer" in device)) {
     wrongType("device", "a GPUDevice", device);
@@ -38,7 +38,7 @@ export function checkRowCount(rows: number): void {
   if (rows > most) wrongValue("shape", `at most ${most} rows of a tensor on a GPU`, rows);
 }
 
-/** Throws where a binding of `budget` bytes does not hold a row that can't be cut. */
+/** Throws where a row that can't be split does not fit a binding of `budget` bytes. */
 export function checkRowBytes(bytes: number, budget: number): void {
   const most = budget - 1024;
   if (bytes > most) {
@@ -46,7 +46,7 @@ export function checkRowBytes(bytes: number, budget: number): void {
   }
 }
 
-/** Bytes of indices; throws where the device holds no buffer of so many. */
+/** Bytes of indices; throws where no buffer of the device can be that large. */
 export function checkIndexBytes(indices: Tensor, { limits: { maxBufferSize } }: GPUDevice): number {
   const bytes = 4 * elementCount(indices.shape);
   if (bytes > maxBufferSize) {

@@ -1,7 +1,7 @@
-/** What the library keeps for a device: only what the device's own end takes along. */
+/** What the library keeps for a device. All of it goes when the device goes. */
 import { MAX_BINDING } from "./binding-windows.ts";
 
-/** Bits of GPUBufferUsage: the global that names them is missing where WebGPU is a module, as in Node. */
+/** Bits of GPUBufferUsage. The global with these names is missing where WebGPU is a module, as in Node. */
 export const USAGE = {
   MAP_READ: 0x0001,
   COPY_SRC: 0x0004,
@@ -18,18 +18,18 @@ export interface PlanLimits {
   lanes: number;
   /** Workgroups along a dimension of a dispatch. */
   workgroups: number;
-  /** Whether lanes are a processor's. */
+  /** Whether the device is software, which runs lanes on the CPU. */
   software: boolean;
 }
 
 /** A buffer that the library uses again. */
 export interface PooledBuffer {
   readonly buffer: GPUBuffer;
-  /** Whether a caller's encoder has recorded it: it is then never destroyed, only let go. */
+  /** Whether a caller's encoder has recorded it. It is then never destroyed, only dropped. */
   recorded: boolean;
 }
 
-/** Parameters of dispatches, 256 bytes apart; `slots` finds those that were written before. */
+/** Parameters of dispatches, 256 bytes apart. `slots` finds those that have been written already. */
 interface ParameterPool {
   readonly slabs: PooledBuffer[];
   readonly slots: Map<string, { slab: PooledBuffer; offset: number }>;
@@ -42,16 +42,16 @@ export interface DeviceState {
   readonly device: GPUDevice;
   readonly limits: PlanLimits;
   lost: GPUDeviceLostInfo | undefined;
-  /** By their programs' keys. */
+  /** Pipelines by the keys of their programs. */
   readonly pipelines: Map<string, GPUComputePipeline>;
-  /** Pipelines that the device has not yet said it could make. */
+  /** Pipelines that the device has not confirmed yet. */
   readonly unsettled: Set<Promise<void>>;
-  /** Why work of the library failed; gone at the first call after somebody was told. */
+  /** Why work of the library failed. Cleared by the first call after the caller has been told. */
   failure: { readonly reason: string; told: boolean } | undefined;
   readonly parameters: ParameterPool;
-  /** Uploaded indices of calls that an encoder records: they go with the encoder. */
+  /** Uploaded indices of calls that are recorded into an encoder. They live as long as the encoder. */
   readonly arenas: WeakMap<GPUCommandEncoder, { buffer: GPUBuffer; used: number }>;
-  /** What one call's GPU work reads and writes, and "upload", the indices of calls that submit themselves. */
+  /** Scratch for the GPU work of one call, and "upload": the indices of calls that submit their own work. */
   readonly scratch: Map<string, PooledBuffer>;
 }
 
@@ -75,7 +75,8 @@ export function stateOf(device: GPUDevice): DeviceState {
     void device.lost.then((info) => {
       made.lost = info;
     });
-    // What the device refuses of the library's own (a buffer that was destroyed, memory that was not there) leaves zeros.
+    // If the device refuses work of the library (a destroyed buffer, no memory left), results are zeros: the caller is
+    // told.
     device.addEventListener?.("uncapturederror", ({ error: { message } }) => {
       if (message.includes(LABEL)) made.failure ??= { reason: message, told: false };
     });
@@ -85,7 +86,7 @@ export function stateOf(device: GPUDevice): DeviceState {
   return state;
 }
 
-/** With what the label of everything begins that the library makes on a device. */
+/** The beginning of every label of what the library makes on a device. */
 export const LABEL = "random-ltd";
 
 function planLimits({ limits, adapterInfo }: GPUDevice): PlanLimits {

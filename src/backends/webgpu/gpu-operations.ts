@@ -13,7 +13,10 @@ export function lastWordEnd(byteOffset: number, shape: readonly number[], dtype:
   return Math.ceil((byteOffset + elementCount(shape) * elementBytes(dtype)) / 4) * 4;
 }
 
-/** Operations by WebGPU. A call that is marked pure: bundlers take reading a property for an effect, and keep it. */
+/**
+ * Operations by WebGPU. Made by a call that is marked pure, because bundlers assume that reading a property may have an
+ * effect, and would keep this where nobody uses it.
+ */
 export const webgpuOperations: GPUOperations = /* @__PURE__ */ (() => ({
   ...webgpuTokens,
   ...webgpuMasks,

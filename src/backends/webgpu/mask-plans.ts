@@ -1,4 +1,4 @@
-/** Plans of masks: among the retained tokens, by gpu/masks.wgsl, and their corners, which are rows. */
+/** Plans of masks: gathered at the retained tokens by gpu/masks.wgsl, or their corners, which move as rows. */
 import type { MaskGeometry } from "../../types.ts";
 import { type Bytes, rowWindows, windowBytes } from "./binding-windows.ts";
 import type { PlanLimits } from "./device-state.ts";
@@ -20,7 +20,7 @@ export function planMaskGather(
   const [outRows, maskRows] = [layers * batch * heads * outQuery, maskBatch * heads * query];
   const budget = bindingBudget(limits, out, [mask]);
   const odd = outRow % 4 > 0;
-  // Where they share a buffer, one may come to lie within the other's binding, whose elements have one type.
+  // Where they share a buffer, both may end up in one binding, whose elements have one type.
   const quads =
     elementBytes === 4 && (outRow % 16) + (out.byteOffset % 16) === 0 && out.buffer !== mask.buffer;
   const shader = maskShader(elementBytes, quads, odd);

@@ -1,23 +1,23 @@
-/** Which tensors own their buffers, and which are not to be used any more. */
+/** Which tensors own their buffers, and which have been disposed. */
 import type { GPUTensor } from "../../types.ts";
 
 const owners: WeakSet<GPUTensor> = /* @__PURE__ */ new WeakSet();
 const viewed: WeakMap<GPUTensor, GPUTensor> = /* @__PURE__ */ new WeakMap();
 const disposed: WeakSet<GPUTensor | GPUBuffer> = /* @__PURE__ */ new WeakSet();
 
-/** Has `t` own its buffer, so that its disposal destroys it; tensors that nobody calls this for only let go. */
+/** Makes `t` the owner of its buffer: disposing of `t` destroys it. Without this call, disposing destroys nothing. */
 export function own(t: GPUTensor): GPUTensor {
   owners.add(t);
   return t;
 }
 
-/** Has `view` end with `t`. */
+/** Ties `view` to `t`: it is disposed with it. */
 export function viewOf(t: GPUTensor, view: GPUTensor): GPUTensor {
   viewed.set(view, t);
   return view;
 }
 
-/** Ends the use of a tensor, of views of it and, where it owns its buffer, of everything there. */
+/** Disposes of a tensor and its views, and, where it owns its buffer, of everything in that buffer. */
 export function release(t: GPUTensor): void {
   disposed.add(t);
   if (!owners.has(t)) return;

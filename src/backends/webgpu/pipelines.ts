@@ -1,15 +1,15 @@
-/** Compute pipelines: made once a device, by their keys; one that can't be made is not kept. */
+/** Compute pipelines: each is made once per device, and found by its key. One that can't be made is not kept. */
 import { type DeviceState, LABEL } from "./device-state.ts";
 
 /** A shader with one entry point, `main`, and one constant, `lanes`. */
 export interface Program {
-  /** What tells it from every other. */
+  /** Unique to this program. */
   readonly key: string;
   /** Its source, which is made when it is compiled. */
   readonly code: () => string;
 }
 
-/** The pipeline of a program, made now unless it has been. Where it can't be, the state says so once the device does. */
+/** The pipeline of a program, made at the first call. If it can't be made, the device's state has the reason later. */
 export function pipelineOf(state: DeviceState, program: Program): GPUComputePipeline {
   const { device, pipelines, unsettled } = state;
   let pipeline = pipelines.get(program.key);
@@ -39,7 +39,7 @@ export async function makeAhead(state: DeviceState, programs: readonly Program[]
     const { made, whyNot } = make(state, program, (descriptor) =>
       device.createComputePipelineAsync(descriptor).catch((error: unknown) => String(error)),
     );
-    // Awaited together, so that neither is left to reject unheard.
+    // Awaited together, so that no rejection goes unhandled.
     const [pipeline, reason] = await Promise.all([made, whyNot]);
     if (reason) throw new Error(reason);
     if (typeof pipeline === "string") throw new Error(failed(program, pipeline));
@@ -50,14 +50,14 @@ export async function makeAhead(state: DeviceState, programs: readonly Program[]
 
 /** Throws where a pipeline could not be made, or the device refused other work of the library, since the last call. */
 export async function checkMade(state: DeviceState): Promise<void> {
-  // A device that is lost leaves questions open.
+  // A lost device may never answer.
   await Promise.race([Promise.all(state.unsettled), state.device.lost]);
   if (state.failure === undefined) return;
   state.failure.told = true;
   throw new Error(state.failure.reason);
 }
 
-/** Has a pipeline made; `whyNot` comes to the reason why it can't be, or "". */
+/** Makes a pipeline. `whyNot` resolves to the reason why that failed, or to "". */
 function make<T>(
   { device, limits: { lanes } }: DeviceState,
   program: Program,
@@ -74,11 +74,11 @@ function make<T>(
   });
   const heard = [device.popErrorScope(), device.popErrorScope()];
   const why = async () => {
-    // The compiler's words are the module's error; those of pipelines that it fails with follow from it.
+    // The module's error has the compiler's message. The pipeline's errors only follow from it.
     const words = (await Promise.all(heard)).map((error) => error?.message ?? "").join("");
     return words && failed(program, words);
   };
-  // A device that went meanwhile rejects; it says why itself.
+  // If the device has been lost meanwhile, this rejects, and the device gives the reason itself.
   return { made, whyNot: why().catch(() => "") };
 }
 

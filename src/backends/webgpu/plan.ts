@@ -4,13 +4,13 @@ import type { PlanLimits } from "./device-state.ts";
 import type { Params } from "./params.ts";
 import type { BufferName, Shader } from "./programs.ts";
 
-/** Steps that a lane goes along its row before more lanes are put to it: what finds the row is paid once. */
+/** Steps that a lane makes along its row before more lanes share the row: finding the row costs once per lane. */
 const STEPS = 32;
 
-/** Bytes that a shader reads, or as `dst` writes. */
+/** Bytes that a shader reads, or writes as `dst`. */
 export interface Operand extends Range {
   readonly name: BufferName;
-  /** In what the shader counts where they begin, in bytes: its field `${name}_shift` is in these. */
+  /** The unit, in bytes, in which the shader counts where they begin: that of its field `${name}_shift`. */
   readonly shiftUnit: number;
 }
 
@@ -18,12 +18,12 @@ export interface Operand extends Range {
 export interface Dispatch {
   readonly shader: Shader;
   readonly operands: readonly Operand[];
-  /** All but the fields `..._shift`, which go by the bindings. */
+  /** All fields but `..._shift`, which follow from the bindings. */
   readonly params: Params<"rows"> | Params<"masks">;
   readonly workgroups: readonly [x: number, y: number, z: number];
 }
 
-/** What is done one after the other: dispatches, and temporaries that are zeroed. */
+/** What is done, in order: a dispatch, or zeroing a temporary. */
 export type Step = Dispatch | { readonly zeroed: Temporary & { readonly bytes: number } };
 
 /** Bytes that a binding may hold: a part of the limit where operands may come to share one with what is written. */
@@ -36,7 +36,7 @@ export function bindingBudget(
   return Math.floor(bindingBytes / (shared ? 4 : 1));
 }
 
-/** How the lanes of a dispatch are put to `rows` rows, each with work for `length` of them. */
+/** How the lanes of a dispatch are spread over `rows` rows, each of which has work for `length` lanes. */
 export function spread(
   rows: number,
   length: number,
@@ -51,9 +51,10 @@ export function spread(
 }
 
 /**
- * log2 of the lanes across a row of `length` units. 16 lanes of a GPU read 256 bytes that lie together. On SwiftShader
- * what is done once a row counts more: 64 B by 4 lanes took 2.1 copies and by 1 lane 1.3; 1 KB by 16 lanes 2.3, by 4
- * lanes 1.3. Few rows, as of a plain copy, take more lanes each, which would have none otherwise.
+ * log2 of the lanes across a row of `length` units. 16 lanes of a GPU read 256 consecutive bytes. On SwiftShader the
+ * work per row and lane counts more: rows of 64 B took the time of 2.1 copies by 4 lanes and of 1.3 by 1 lane; 1 KB
+ * took 2.3 by 16 lanes and 1.3 by 4. If there are few rows, as in a plain copy, each gets more lanes, which would be
+ * idle otherwise.
  */
 function tileOf(rows: number, length: number, { software, lanes }: PlanLimits): number {
   const most = software ? Math.min(2, Math.floor(Math.log2(length / 16))) : 4;

@@ -16,8 +16,8 @@ export interface RequestGPUDeviceOptions {
 }
 
 /**
- * Requests a device with what the adapter can hold: the largest buffers and bindings, where a plain `requestDevice()`
- * gives 256 MiB and 128 MiB. Larger tensors than a binding are split either way; larger than a buffer can't be.
+ * Requests a device with the largest buffers and bindings that the adapter has; a plain `requestDevice()` gives 256 MiB
+ * and 128 MiB. A tensor may be larger than a binding, as work on it is split, but never larger than a buffer.
  *
  * @param options See {@link RequestGPUDeviceOptions}.
  * @throws TypeError where there is no WebGPU; RangeError where it has no adapter.
@@ -38,8 +38,8 @@ export async function requestGPUDevice(options: RequestGPUDeviceOptions = {}): P
 }
 
 /**
- * Compiles every shader of the library, but for tensors that share a GPUBuffer, for a device ahead of its first use,
- * without holding up the device. What is not prepared is compiled when it is first called.
+ * Compiles every shader of the library ahead of its first use, without blocking the device. Shaders that are not
+ * prepared are compiled at their first call. Variants for tensors that share a GPUBuffer are left to that.
  *
  * @param device The device to compile for.
  * @throws Error, by rejecting, where a shader can't be used on the device: its words and the numbered source;
@@ -50,7 +50,7 @@ export async function requestGPUDevice(options: RequestGPUDeviceOptions = {}): P
 export async function prepareGPU(device: GPUDevice): Promise<void> {
   checkDevice(device);
   const state = stateOf(device);
-  await null; // a device that was lost before the library knew it says so now
+  await null; // gives a device that is lost already the time to say so
   checkNotLost(state);
   await makeAhead(
     state,

@@ -1,22 +1,22 @@
-/** The text of a shader: sections of gpu/, one after the other, and what the bindings of a dispatch change in it. */
+/** The text of a shader: sections of gpu/ joined together, and adapted where its buffers share bindings. */
 import type { Program } from "./pipelines.ts";
 import { type Section, wgsl } from "./shaders.ts";
 
-/** The buffers of a shader, by the names that they have there, and their bindings. */
+/** The buffers of a shader: their names in its text, and their bindings. */
 export const BINDINGS = { src: 1, idx: 2, dst: 3, map: 4, base: 5 } as const;
 
 /** The name of a buffer of a shader. */
 export type BufferName = keyof typeof BINDINGS;
 
-/** A shader: gpu/main.wgsl and another file of gpu/, and the sections that were chosen of both. */
+/** A shader: gpu/main.wgsl and another file of gpu/, and the sections chosen from both. */
 export interface Shader {
   readonly file: "rows" | "masks";
   readonly sections: readonly Section[];
 }
 
 /**
- * Buffers of a shader that are in the GPUBuffer which it writes, so that they are bound as writable, and under whose
- * name: their own, or that of another whose binding they lie in.
+ * The buffers of a shader that lie in the GPUBuffer which it writes. They are bound as writable, under the given name:
+ * their own, or that of another buffer whose binding they share.
  */
 export type Sharing = ReadonlyMap<BufferName, BufferName>;
 
@@ -37,7 +37,7 @@ export function codeOf({ file, sections }: Shader, sharing: Sharing, files: type
     .map(([, text]) => text)
     .join("");
   if (missing.size > 0) throw new Error(`gpu/${file}.wgsl has no ${[...missing]}`);
-  /** Replaces a pattern; throws unless it is there so many times, or at all where that is not said. */
+  /** Replaces a pattern; throws unless it occurs `times` times, or, without `times`, at least once. */
   const replace = (pattern: string, by: string, times?: number) => {
     const parts = code.split(new RegExp(pattern));
     if (parts.length < 2 || parts.length - 1 !== (times ?? parts.length - 1))

@@ -16,7 +16,7 @@ import { INVERSION, rowShader, type Way } from "./shader-choice.ts";
 /** The value of Params.rest that has the rest written. */
 const REST = 2;
 
-/** Rows of a window whose map of a word a row is the largest: 16 MiB. */
+/** The most rows of a window that needs a map: the map has a word for each, so 16 MiB. */
 const MAP_ROWS = 4 * 1024 * 1024;
 
 /** What moves, and how it is found. */
@@ -54,8 +54,8 @@ export function indexWindows(
 }
 
 /**
- * Indices as a plan reads them: a copy where they share a buffer with what is written. They are small beside what they
- * index, so that is the simplest way out of sharing a binding of another unit.
+ * Indices as a plan reads them: a copy, where they share a buffer with what is written and would have to share a
+ * binding whose unit is another. The copy is small beside the tensor that is indexed.
  */
 export function apart(
   idx: Bytes,
@@ -68,7 +68,7 @@ export function apart(
   return { idx: copy, steps: planCopy(copy, idx, bytes, limits) };
 }
 
-/** Copies bytes by a shader, which asks for no usage but STORAGE and leaves what shares a word. */
+/** Copies bytes by a shader, which needs no usage but STORAGE, and keeps neighbouring bytes that share a word. */
 export function planCopy(dst: Bytes, src: Bytes, bytes: number, limits: PlanLimits): Step[] {
   const numbering = { plane_rows: 1, src_plane_rows: 1 };
   const move = {
@@ -100,7 +100,7 @@ export function planRows(m: Move, limits: PlanLimits): Step[] {
     const whole = columns.bytes === rowBytes;
     const windows = (rows: number, bytes: number, most?: number) =>
       rowWindows(rows, bytes, budget, whole ? most : 1);
-    // Of bytes, the words within a row.
+    // Where rows move as bytes: the whole words within a row.
     const length = Math.max(1, Math.floor(columns.bytes / Math.max(unit, 4)));
     for (const dstRows of windows(m.dstRows, rowBytes, mapped ? MAP_ROWS : undefined)) {
       const named: Operand[] = [];
@@ -153,7 +153,7 @@ function retainedRows({ way, dstRows, srcRows }: Move): number {
   return way[0] === "index" ? dstRows : srcRows;
 }
 
-/** A map from the rows of a window to the retained ones; clear of what shares buffers, as it is the library's own. */
+/** A map from the rows of a window to the retained ones. It is in the library's own buffer, so it shares none. */
 function planMap(
   m: Move,
   window: Window,

@@ -67,7 +67,7 @@ export function everyShader(): Shader[] {
   ];
   return [
     ...ways.flatMap((way) =>
-      // Nothing is added by bytes.
+      // Only float32 are added, which are whole words.
       (way[1] === "added" ? [16, 4] : [16, 4, 1]).map((unit) => rowShader(way, unit)),
     ),
     INVERSION,

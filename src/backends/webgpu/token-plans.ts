@@ -1,4 +1,4 @@
-/** Plans of operations on rows of tokens, as what moves between all tokens and the retained ones. */
+/** Plans of operations on rows of tokens: which rows move between all tokens and the retained ones. */
 import type { GPUTensor, RowGeometry, TokenOperations } from "../../types.ts";
 import type { Bytes } from "./binding-windows.ts";
 import type { PlanLimits } from "./device-state.ts";
@@ -6,7 +6,7 @@ import type { Step } from "./plan.ts";
 import { planRows } from "./row-plans.ts";
 import type { Way } from "./shader-choice.ts";
 
-/** What an operation reads and writes. `base` is what the rest is copied from, and `idx` shares no buffer with `dst`. */
+/** What an operation reads and writes. The rest is copied from `base`. `idx` shares no buffer with `dst`. */
 export interface TokenOperands {
   readonly dst: Bytes;
   readonly src?: Bytes;
@@ -14,7 +14,7 @@ export interface TokenOperands {
   readonly idx: Bytes;
 }
 
-/** An operation on tokens; of `scatter` and `zeroRows`, "InPlace" is where `dst` is the tensor that they change. */
+/** An operation on tokens. "InPlace" is the form of `scatter` and `zeroRows` that changes its input, `dst`, itself. */
 export type TokenOperation = keyof TokenOperations<GPUTensor> | "scatterInPlace" | "zeroRowsInPlace";
 
 /** How each moves rows. */

@@ -20,7 +20,7 @@ import { planCopy } from "./row-plans.ts";
 
 /** Options of {@link gpuTensor}. */
 export interface GPUTensorOptions {
-  /** The device that the buffer is of. */
+  /** The device that the buffer belongs to. */
   device: GPUDevice;
   /** Where the tensor begins in the buffer, in bytes: a multiple of its element size, of 4 where it is written. */
   byteOffset?: number;
@@ -28,15 +28,18 @@ export interface GPUTensorOptions {
 
 /** Options of {@link toGPU}. */
 export interface ToGPUOptions {
-  /** Written and returned instead of a new tensor: at once, before what an encoder has not submitted yet. */
+  /**
+   * Written and returned instead of a new tensor. It is written at once, before any encoder that is not submitted yet.
+   */
   out?: GPUTensor;
 }
 
 /**
- * Makes a GPU tensor around a caller's own buffer. Nothing is copied, and the buffer stays the caller's: `dispose`
- * lets go of it, no more.
+ * Makes a GPU tensor around a caller's own buffer. Nothing is copied, and the buffer remains the caller's: `dispose`
+ * does not destroy it.
  *
- * @param buffer A buffer with usage STORAGE. Of a tensor whose bytes are no multiple of 4 it holds the whole last word.
+ * @param buffer A buffer with usage STORAGE. If the bytes of the tensor are no multiple of 4, the buffer must hold the
+ *   whole last word.
  * @param shape Length of each dimension, every one at least 1.
  * @param dtype Any but float64, which no GPU holds.
  * @param options See {@link GPUTensorOptions}.
@@ -81,7 +84,7 @@ export function gpuTensor(
 }
 
 /**
- * Uploads a tensor. To share one upload of indices among calls, upload them once.
+ * Uploads a tensor. Indices that several calls use are best uploaded once, by this.
  *
  * @param tensor A CPU tensor of any dtype but float64, which no GPU holds.
  * @param device The device to upload to; `out`'s own where that is given.
@@ -102,7 +105,7 @@ export function toGPU(tensor: CPUTensor, device: GPUDevice, options: ToGPUOption
   if (out === undefined) {
     out = webgpuOperations.empty(device, t.shape, t.dtype);
   } else {
-    // What a tensor is held to alongside another.
+    // What `out` is compared with: its dtype and device.
     const like = { dtype: t.dtype, device, operations: webgpuOperations } as GPUTensor;
     checkAlongside("out", checkTensor("out", out), like);
     checkResultShape("out", out, t.shape);
@@ -117,7 +120,7 @@ function write(out: GPUTensor, bytes: Uint8Array): void {
   const writable = (buffer.usage & USAGE.COPY_DST) !== 0;
   if (writable && even > 0) device.queue.writeBuffer(buffer, byteOffset, bytes as BufferSource, 0, even);
   if (writable && even === bytes.byteLength) return;
-  // The last word may hold a neighbour's bytes, and a caller's buffer may take no copy: a shader writes those.
+  // The last word may hold a neighbour's bytes, and a caller's buffer may lack COPY_DST: there a shader writes.
   const done = writable ? even : 0;
   const rest = bytes.byteLength - done;
   const padded = new Uint8Array(Math.ceil(rest / 4) * 4);
@@ -130,8 +133,8 @@ function write(out: GPUTensor, bytes: Uint8Array): void {
 }
 
 /**
- * Reads a tensor back, once the work that was submitted before is done. What an encoder has recorded and nobody
- * submitted is not among it.
+ * Reads a tensor back, after all work that has been submitted before. Work that is recorded in an encoder but not yet
+ * submitted is not waited for.
  *
  * @param gpuTensor A GPU tensor.
  * @returns A new CPU tensor of its shape and dtype.
@@ -171,7 +174,7 @@ export async function toCPU(gpuTensor: GPUTensor): Promise<CPUTensor> {
     return result;
   } catch (error) {
     if (staging.mapState === "mapped") throw error;
-    // A lost device fails the mapping; its own reason comes a moment before or after.
+    // If the device is lost, the mapping fails; the device's own reason arrives shortly before or after.
     const late = new Promise<undefined>((done) => setTimeout(done, 500));
     state.lost ??= await Promise.race([device.lost, late]);
     checkNotLost(state);
@@ -183,8 +186,9 @@ export async function toCPU(gpuTensor: GPUTensor): Promise<CPUTensor> {
 }
 
 /**
- * Frees a tensor that the library made, by `toGPU` or as a result. Of a view or of a caller's buffer it only lets go.
- * Work that was submitted before goes on; afterwards the tensor, and every view of it, is refused wherever it is used.
+ * Frees a tensor that the library made, by `toGPU` or as a result. For a view, or a tensor in a caller's buffer, no
+ * buffer is destroyed. Work that has been submitted still completes. From now on the tensor, and every view of it, is
+ * refused.
  *
  * @param gpuTensor A GPU tensor. Disposing of it twice does nothing.
  * @throws TypeError where it is no GPU tensor.

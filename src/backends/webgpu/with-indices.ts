@@ -8,7 +8,7 @@ import type { Step } from "./plan.ts";
 import { record } from "./recorder.ts";
 import { apart } from "./row-plans.ts";
 
-/** Records the plan that `plan` makes once it is known where the indices lie for it: uploaded where they are the CPU's. */
+/** Makes a plan with `plan` and records it. Indices on the CPU are uploaded first; `plan` gets where they lie. */
 export function recordWithIndices(
   state: DeviceState,
   dst: GPUTensor,
