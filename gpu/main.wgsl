@@ -1,13 +1,13 @@
-// The beginning of every shader: what a lane moves at once, and the lanes of a dispatch put to rows.
+// The beginning of every shader: how much a lane moves at once, and which lanes of a dispatch work on which rows.
 //
-// How a shader comes about. WGSL has no include, so a shader is this file and then rows.wgsl or masks.wgsl, and of each
-// the sections that were chosen. A line `//! question = answer` begins a section, the next such line ends it: the
-// answers to one question stand side by side, and a shader has one of them at most. What stands above the first section
-// of a file, or below `//! always`, is in every shader. src/backends/webgpu/shader-choice.ts chooses;
-// `npm run shader` lists what it can choose, and `npm run shader -- gather float32 3` prints what comes out.
+// How a shader is put together. WGSL has no include, so a shader is the text of this file followed by rows.wgsl or
+// masks.wgsl, each reduced to the sections that were chosen. A line `//! question = answer` begins a section, and the
+// next such line ends it. The answers to one question stand side by side, and a shader has at most one of them. Text
+// above the first section of a file, or below `//! always`, is in every shader. src/backends/webgpu/shader-choice.ts
+// chooses; `npm run shader` lists the choices, and `npm run shader -- gather float32 3` prints one finished text.
 //
-// A workgroup is a tile: 2^tile lanes across a row, lanes / 2^tile rows; a lane goes on along its row. No loop goes over
-// rows: SwiftShader runs that 1.3 to 2 times as slowly.
+// A workgroup is a tile of 2^tile lanes across a row and lanes / 2^tile rows. Each lane steps along its row. There is no
+// loop over rows, which SwiftShader runs 1.3 to 2 times slower.
 
 override lanes = 256u; // of a workgroup: a power of two that the device allows
 
@@ -15,7 +15,7 @@ override lanes = 256u; // of a workgroup: a power of two that the device allows
 @group(0) @binding(2) var<storage, read> idx: array<u32>;
 @group(0) @binding(3) var<storage, read_write> dst: array<unit>;
 
-// A lane's row among those of the dispatch, and its first unit there and the step to the next one.
+// A lane's row among those of the dispatch, its first unit in that row, and the step to its next unit.
 struct Place {
   row: u32,
   first: u32,
@@ -44,7 +44,7 @@ alias unit = u32;
 alias number = f32;
 
 //! words = shared
-// Writes the bytes of a word that `mask` has; the others stay.
+// Writes the bytes of a word that are set in `mask`, and keeps the others.
 fn store(word: u32, bits: u32, mask: u32) {
   if (mask == 0xffffffffu) {
     dst[word] = bits;

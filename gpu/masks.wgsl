@@ -1,8 +1,8 @@
 // The mask among the retained tokens: dst[l,b,h,i,j] = src[b,h,idx[l,b,i],idx[l,b,j]].
 //
-// A shader that gathers it answers these questions, each by one section below:
+// A shader that gathers a mask answers these questions, each by one section below:
 //
-//   elements   of how many bytes they are                              4_bytes, 2_bytes, 1_byte
+//   elements   how many bytes an element has                           4_bytes, 2_bytes, 1_byte
 //   work       quads   elements of 4 bytes, 4 a lane, where rows of dst are multiples of 16 bytes and begin at such
 //              words   elements of 4 bytes, one a lane
 //              parts   elements of 2 bytes or 1, where rows of dst are whole words
@@ -46,7 +46,7 @@ const elements = 4u / element_bytes; // of a word
 // A row of dst.
 struct Row {
   columns: u32, // where the positions of its columns begin in idx
-  source: u32, // its row in the window of the mask; too large where that or its idx is elsewhere, or nowhere
+  source: u32, // its row in the window of the mask; too large if that row, or its idx, is outside the window or nowhere
 }
 
 fn row_of(row: u32) -> Row {
@@ -72,7 +72,7 @@ const element_bytes = 2u;
 const element_bytes = 1u;
 
 //! work = quads
-// 2.2 copies of the result on SwiftShader, where one element a lane takes 3.
+// Takes as long as 2.2 copies of the result on SwiftShader; with one element per lane it took 3.
 fn work(at: Place) {
   let row = row_of(p.dst_first + at.row);
   if (row.source >= p.src_rows) {
@@ -104,7 +104,7 @@ fn work(at: Place) {
   let source = (p.src_shift >> 2u) + row.source * p.seq;
   let dst_row = (p.dst_shift >> 2u) + at.row * p.units;
   for (var w = at.first; w < p.units; w += at.step) {
-    // No branch but the last: each costs SwiftShader as much as a load.
+    // No branch except the last, as each costs SwiftShader as much as a load.
     let s = idx[row.columns + w];
     if (s < p.seq) {
       dst[dst_row + w] = src[source + s];
@@ -113,7 +113,7 @@ fn work(at: Place) {
 }
 
 //! work = parts
-// A word of elements a lane. Elements of 4 bytes so took 2 to 2.5 times as long on SwiftShader as by `words`.
+// Each lane writes a word of elements. For elements of 4 bytes this took 2 to 2.5 times as long as `words` on SwiftShader.
 fn work(at: Place) {
   let row = row_of(p.dst_first + at.row);
   if (row.source >= p.src_rows) {
@@ -138,7 +138,7 @@ fn work(at: Place) {
 }
 
 //! work = odd
-// A lane for each word that the window touches: what a word holds of others stays.
+// Each lane writes a word that the window touches, and keeps the bytes in it that are not the window's.
 fn work(place: Place) {
   let word = (p.dst_shift >> 2u) + place.row;
   let end = min(word * 4u + 4u, p.dst_shift + p.dst_rows * p.retained * element_bytes);

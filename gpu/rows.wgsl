@@ -3,30 +3,30 @@
 //   gather            dst[b,k,:] = src[b,s,:]
 //   in place          dst[b,s,:] = src[b,k,:], or 0 (the exact gradient of a scatter), or += src[b,k,:] (float32; the
 //                     exact gradient of a gather whose input has others)
-//   by a map          the first two into what is written whole, the rest of it a copy of base or zeros, so that every
-//                     row is written once: copying all rows and then K of them again would move (S + K) / S as much
+//   by a map          the first two, where all of dst is written: its other rows become copies of base, or zeros, and each is
+//                     written once. Copying all rows first, and then K of them again, would move (S + K) / S as much
 //   corner            dst[q,i,:] = src[q,i,0 ... row), i < plane_rows: a mask's top-left corner; of one row, a plain copy
 //
 // A shader answers these questions, each by one section below:
 //
-//   row_to      the row of dst that a row of the dispatch is for       each, named
-//   source_of   what that row is made of                               index, map, corner, named
-//   retained    a unit of a row that idx names                         moved, zeroed, added
-//   rest        a unit of one that it does not name                    left, copied, zeroed
+//   row_to      which row of dst a row of the dispatch writes          each, named
+//   source_of   what that row is made from                             index, map, corner, named
+//   retained    what becomes of a unit of a row that idx names         moved, zeroed, added
+//   rest        what becomes of a unit of any other row                left, copied, zeroed
 //   work        how the row moves                                      units (of 16 bytes or 4), bytes
 //
 // The shader that makes a map answers two: row_to = named, work = inversion.
 //
-// After gather_tokens_impl and scatter_tokens_impl in DeepSpeed's csrc/random_ltd/gather_scatter.cu. Bits are moved, not
-// numbers, but by retained = added. Positions are distinct, so no two lanes write one place and no atomics are needed.
-// Nothing is divided but once a row, and in words that rows share.
+// After gather_tokens_impl and scatter_tokens_impl in DeepSpeed's csrc/random_ltd/gather_scatter.cu. Bits are moved,
+// not numbers, except by retained = added. Positions are distinct, so no two lanes write the same place, and no atomics
+// are needed. There is one division per row, and otherwise only in words that rows share.
 //
 // src, dst, base  windows of rows: retained ones [B,K,row], all [B,S,row]; [K,B,row] and [S,B,row] where the batch is
 //                 the second dimension; base's is dst's. Of a corner: planes q of `plane_rows` rows, those of src
 //                 `src_step` units long and `src_plane_rows` to a plane
 // idx             [B,K], int32 read as u32, so that what is negative is out of range too
 // map             u32, one for each row of the window of dst: 1 + the retained row that belongs there, or 0
-// An index out of range touches nothing, and leaves its row of a gather as it was.
+// An index out of range writes nothing; in a gather its row of dst stays as it was.
 
 struct Params {
   rows: u32, // rows that this dispatch goes over
@@ -59,24 +59,24 @@ struct Params {
 @group(0) @binding(4) var<storage, read> map: array<u32>;
 @group(0) @binding(5) var<storage, read> base: array<unit>;
 
-// What is done to a row.
+// What is done with a row.
 const LEAVE = 0u;
 const RETAINED = 1u;
 const REST = 2u;
 
-// That, and the row of src, by its number in the window.
+// What is done with a row of dst, and from which row of src, counted within the window.
 struct Source {
   kind: u32,
   row: u32,
 }
 
-// A row of src by its number among all of its rows: left alone where it is not in the window.
+// A row of src, given by its number among all of its rows. LEAVE if it is not in the window.
 fn from_src(row: u32) -> Source {
   let within = row - p.src_first;
   return Source(select(LEAVE, RETAINED, within < p.src_rows), within);
 }
 
-// The row among all that a retained row lies at; 2^32 - 1 where its index is out of range, or not in the window.
+// Where a retained row lies among all rows; 2^32 - 1 if its index is out of range or not in the window.
 fn row_among_all(retained: u32) -> u32 {
   let outer = retained / p.inner;
   let rest = retained - outer * p.inner;
@@ -93,20 +93,20 @@ fn row_to(row: u32) -> u32 {
 }
 
 //! row_to = named
-// The dispatch goes over the retained rows, the window of src, and dst has those that idx names. Where it names nothing,
-// or what is not in the window of dst, that is beyond the window.
+// The dispatch goes over the retained rows, which are the window of src, and writes the rows of dst that idx names. The
+// result is beyond the window of dst where idx names no row, or one outside of the window.
 fn row_to(row: u32) -> u32 {
   return row_among_all(p.src_first + row) - p.dst_first;
 }
 
 //! source_of = index
-// Retained row `to` comes from the row that idx names.
+// Retained row `to` is copied from the row that idx names.
 fn source_of(to: u32, row: u32) -> Source {
   return from_src(row_among_all(p.dst_first + to));
 }
 
 //! source_of = map
-// Row `to` of the window of dst comes from the retained row that the map has for it.
+// Row `to` of the window of dst is copied from the retained row that the map gives for it.
 fn source_of(to: u32, row: u32) -> Source {
   let named = map[to];
   if (named == 0u) {
@@ -116,14 +116,14 @@ fn source_of(to: u32, row: u32) -> Source {
 }
 
 //! source_of = corner
-// Row `to` is the beginning of one in the corner of src.
+// Row `to` is the beginning of a row in the corner of src.
 fn source_of(to: u32, row: u32) -> Source {
   let q = (p.dst_first + to) / p.plane_rows;
   return from_src(q * p.src_plane_rows + p.dst_first + to - q * p.plane_rows);
 }
 
 //! source_of = named
-// Row `to` comes from the retained row at hand.
+// Row `to` is copied from the retained row of this dispatch row.
 fn source_of(to: u32, row: u32) -> Source {
   return Source(RETAINED, row);
 }
@@ -139,13 +139,13 @@ fn retained(at: u32, to: u32) -> unit {
 }
 
 //! retained = added
-// To what is there.
+// Added to what is in dst.
 fn retained(at: u32, to: u32) -> unit {
   return bitcast<unit>(bitcast<number>(dst[to]) + bitcast<number>(src[at]));
 }
 
 //! rest = left
-// Whether to go over the rest is a constant: the loop alone took 64-byte rows from 1.3 copies to 2 on SwiftShader.
+// Whether the rest is written is a constant: on SwiftShader the loop alone took 64-byte rows from 1.3 copies to 2.
 const RESTS = false;
 fn rest(at: u32) -> unit {
   return unit();
@@ -188,18 +188,18 @@ fn work(at: Place) {
 //! work = bytes
 // Rows of any number of bytes, at any byte: a unit is a word, and lengths and shifts of rows count bytes.
 //
-// Words of dst that lie within a row are moved whole, each put together from two words of the source. A word that a row
-// shares, with its neighbours or with what is not this dispatch's, is put together from runs of bytes, each of one row,
-// and what it holds of others stays. It belongs to the first of its rows that is not left alone: in place the map tells
-// which those are. So no two lanes write one word.
+// Words of dst that lie within one row are written whole, each joined from two words of the source. A word that a row
+// shares, with other rows or with bytes that are not this dispatch's, is joined from runs of bytes, one run for each
+// row; all other bytes of it are kept. Such a word is written by the first of its rows that is not left alone. (In
+// place, the map tells which rows those are.) So no two lanes write the same word.
 
 // Four bytes of two words, from bit `skip` on: 0, 8, 16 or 24.
 fn joined(low: u32, high: u32, skip: u32) -> u32 {
   return (low >> skip) | ((high << (31u - skip)) << 1u);
 }
 
-// Four bytes of a row that idx names, or of another, from byte `at` of the binding on. What is read beyond them is not
-// used, and never beyond a binding.
+// Four bytes, from byte `at` of the binding on, of a row that idx names (load_retained) or of another one (load_rest).
+// Bytes beyond the row may be read but are not used. Nothing is read beyond the binding.
 fn load_retained(at: u32) -> u32 {
   return joined(retained(at >> 2u, 0u), retained((at >> 2u) + 1u, 0u), (at & 3u) * 8u);
 }
@@ -208,7 +208,7 @@ fn load_rest(at: u32) -> u32 {
   return joined(rest(at >> 2u), rest((at >> 2u) + 1u), (at & 3u) * 8u);
 }
 
-// Writes a word that row `to` shares, where it is that row's to write.
+// Writes a word that row `to` shares with others, if it is that row's turn to write it.
 fn share(word: u32, to: u32) {
   let end = min(word * 4u + 4u, p.dst_shift + p.dst_rows * p.row);
   var at = max(word * 4u, p.dst_shift);
@@ -275,7 +275,7 @@ fn work(at: Place) {
 }
 
 //! work = inversion
-// Makes the map of a window, dst, which is zero before: 1 + the retained row that belongs to each row, 0 where none does.
+// Makes the map of a window in dst, which is zeroed before: 1 + the retained row that belongs to a row, or 0.
 fn work(at: Place) {
   let to = row_to(at.row);
   if (to < p.dst_rows) {
