@@ -12,11 +12,12 @@ process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
 await generate();
 
-/** Bundles `entries` of the package into `outdir`, with other files in the place of some. */
-async function bundle(outdir, entryPoints, ...plugins) {
+/** Bundles the entries into `outdir`, under a condition of package.json's `imports` where one is given. */
+async function bundle(outdir, ...conditions) {
   await build({
-    entryPoints,
-    external: ["@jax-js/jax", "@tensorflow/*"],
+    entryPoints: ENTRIES,
+    conditions,
+    external: ["@jax-js/jax", "@tensorflow/*", "*.wasm", "*.wasm?module"],
     outdir,
     bundle: true,
     splitting: true,
@@ -27,53 +28,23 @@ async function bundle(outdir, entryPoints, ...plugins) {
     sourcesContent: false,
     chunkNames: "shared-[hash]",
     logLevel: "warning",
-    plugins: [...plugins, shortShaders()],
+    plugins: [shortShaders()],
   });
 }
 
-/** Puts a file beside `file`, which is imported by its name, in its place; fails where nothing imports that. */
-function instead(file, other) {
-  return {
-    name: `${other} for ${file}`,
-    setup(esbuild) {
-      const filter = new RegExp(`/${file.replace(".", "\\.")}$`);
-      let replaced = 0;
-      esbuild.onResolve({ filter }, ({ path, ...about }) => {
-        replaced++;
-        return esbuild.resolve(path.replace(filter, `/${other}`), about);
-      });
-      esbuild.onEnd(() => (replaced > 0 ? {} : { errors: [{ text: `nothing imports ${file}` }] }));
-    },
-  };
-}
-
-/** Takes the core from a static import of `specifier` instead of from bytes in the bundle. */
-function staticCore(specifier) {
-  return {
-    name: "static-core",
-    setup(esbuild) {
-      esbuild.onResolve({ filter: /^core\.wasm$/ }, () => ({ path: specifier, external: true }));
-    },
-  };
-}
-
-/** The package's entries but for random-ltd/webgpu, and that one. */
-const ENTRIES = { index: "src/index.ts", jax: "src/adapters/jax.ts", tfjs: "src/adapters/tfjs.ts" };
-const WEBGPU = { webgpu: "src/index.ts" };
+/** The package's entries. */
+const ENTRIES = {
+  index: "src/index.ts",
+  webgpu: "src/webgpu.ts",
+  jax: "src/adapters/jax.ts",
+  tfjs: "src/adapters/tfjs.ts",
+};
 
 rmSync("dist", { recursive: true, force: true });
 try {
-  const small = instead("cpu.ts", "cpu-sampling-only.ts");
-  await bundle("dist", ENTRIES);
-  await bundle("dist", WEBGPU, small, instead("module.ts", "module-sampling.ts"));
-  for (const [folder, core] of [
-    ["dist/workerd", "../core.wasm"],
-    ["dist/edge-light", "../core.wasm?module"],
-  ]) {
-    const plugins = [instead("module.ts", "module-static.ts"), staticCore(core)];
-    await bundle(folder, ENTRIES, ...plugins);
-    await bundle(folder, WEBGPU, small, ...plugins);
-  }
+  await bundle("dist");
+  // Where no code is generated, a .wasm file is imported: package.json's `imports` say by which file of src/core.
+  for (const condition of ["workerd", "edge-light"]) await bundle(`dist/${condition}`, condition);
 } catch {
   process.exit(1); // esbuild told why; uncaught, it would have binaryen print itself, all 8 MB
 }

@@ -1,23 +1,29 @@
 /** How what callers hand over is held to each other: devices, dtypes, shapes and memory. */
 import { isObject, wrongType, wrongValue } from "./check.ts";
-import { checkLength, checkSameShape, checkTensor, isGPUTensor, overlap, zeros } from "./tensor.ts";
-import type { Tensor } from "./types.ts";
+import {
+  checkLength,
+  checkSameShape,
+  checkTensor,
+  isGPUTensor,
+  overlap,
+  placeOf,
+  zeros,
+} from "./tensor.ts";
+import type { DType, Place, Tensor } from "./types.ts";
 
 /** A GPU tensor held to another must be on its device. */
 export function checkSameDevice(name: string, held: Tensor, to: Tensor): void {
-  if (isGPUTensor(held) && isGPUTensor(to) && held.device !== to.device) {
-    wrongType(name, "a tensor on the same device", held, "a tensor on another device");
-  }
+  if (isGPUTensor(held) && isGPUTensor(to) && held.device !== to.device) otherDevice(name, held);
 }
 
-/** Throws unless a tensor lives where `to` lives, in CPU memory or on the same device, and has its dtype. */
-export function checkAlongside(name: string, t: Tensor, to: Tensor): void {
-  if (isGPUTensor(t) !== isGPUTensor(to)) {
-    const [wanted, found] = isGPUTensor(to) ? ["GPU", "CPU"] : ["CPU", "GPU"];
+/** Throws unless a tensor lives in this place and has this dtype. */
+export function checkAlongside(name: string, t: Tensor, place: Place, dtype: DType): void {
+  if (isGPUTensor(t) !== (place !== "CPU")) {
+    const [wanted, found] = isGPUTensor(t) ? ["CPU", "GPU"] : ["GPU", "CPU"];
     wrongType(name, `a ${wanted} tensor`, t, `a ${found} tensor`);
   }
-  checkSameDevice(name, t, to);
-  if (t.dtype !== to.dtype) wrongType(name, `dtype ${to.dtype}`, t);
+  if (placeOf(t) !== place) otherDevice(name, t);
+  if (t.dtype !== dtype) wrongType(name, `dtype ${dtype}`, t);
 }
 
 /** A tensor that need not be given. */
@@ -28,6 +34,10 @@ export function checkOptional(name: string, value: unknown): Tensor | undefined 
 /** Throws unless CPU tensors still have their memory, now that all of the caller's getters have run. */
 export function checkAttached(tensors: Readonly<Record<string, Tensor | undefined>>): void {
   for (const name in tensors) if (tensors[name] !== undefined) checkLength(name, tensors[name]);
+}
+
+function otherDevice(name: string, value: unknown): never {
+  wrongType(name, "a tensor on the same device", value, "a tensor on another device");
 }
 
 /** Where a result goes: `out`, checked against what it is to hold and what it must not overlap, or a new tensor. */
@@ -41,9 +51,9 @@ export function resultTensor(
   if (out === undefined) {
     return isGPUTensor(like)
       ? like.operations.empty(like.device, shape, like.dtype)
-      : zeros(shape, like.dtype);
+      : zeros(shape, like.dtype, undefined, like);
   }
-  checkAlongside(name, out, like);
+  checkAlongside(name, out, placeOf(like), like.dtype);
   checkResultShape(name, out, shape);
   checkDisjoint(name, out, inputs);
   return out;

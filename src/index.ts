@@ -2,6 +2,16 @@
  * Random layerwise token dropping for transformer training: deterministic sampling of the retained tokens, attention
  * masks among them, and exact gather and scatter of hidden states.
  */
+import { cpuMasks, cpuTokens } from "./backends/cpu.ts";
+import { type MaskGather, type MaskSlice, maskGatherOn, maskSliceOn } from "./masks.ts";
+import {
+  type BertSampleTokens,
+  bertSampleTokensOn,
+  type GPTSampleTokens,
+  gptSampleTokensOn,
+} from "./sampling.ts";
+import { type GatherOperations, gatherTokensOn, type ScatterOperations, scatterTokensOn } from "./tokens.ts";
+
 export { type CPUBackendName, cpuBackend } from "./backends/cpu-backend.ts";
 export { prepareGPU, type RequestGPUDeviceOptions, requestGPUDevice } from "./backends/webgpu/prepare.ts";
 export {
@@ -13,7 +23,7 @@ export {
   toGPU,
 } from "./backends/webgpu/transfer.ts";
 export { setCoreModule } from "./core/core.ts";
-export { type MaskOptions, maskGather, maskSlice } from "./masks.ts";
+export type { MaskGather, MaskOptions, MaskSlice } from "./masks.ts";
 export { retainedMask, tokensOfGroups } from "./positions.ts";
 export { addRandomLTDStateDict, removeRandomLTDStateDict, type StateDict } from "./routing/checkpoints.ts";
 export { type ConvertOptions, convertToRandomLTD, type Route } from "./routing/convert.ts";
@@ -55,24 +65,42 @@ export {
 } from "./routing/scheduler.ts";
 export { LayerStack } from "./routing/stack.ts";
 export { tensorOps } from "./routing/tensor-ops.ts";
-export {
-  bertSampleTokens,
-  type GPTSampleOptions,
-  gptSampleTokens,
-  type MaskMode,
-  type SampledTokens,
-  type SampleOptions,
+export type {
+  BertSampleTokens,
+  GPTSampleOptions,
+  GPTSampleTokens,
+  MaskMode,
+  SampledTokens,
+  SampleOptions,
 } from "./sampling.ts";
 export { tokenSort } from "./sort.ts";
 export { layerOf, tensor } from "./tensor.ts";
-export {
-  type GatherBackwardOptions,
-  type GatherForwardOptions,
-  GatherTokens,
-  type ScatterBackwardOptions,
-  type ScatterForwardOptions,
-  type ScatterGradients,
-  ScatterTokens,
-  type TokenOptions,
+export type {
+  GatherBackwardOptions,
+  GatherForwardOptions,
+  GatherOperations,
+  ScatterBackwardOptions,
+  ScatterForwardOptions,
+  ScatterGradients,
+  ScatterOperations,
+  TokenOptions,
 } from "./tokens.ts";
 export type { CPUTensor, DType, GPUTensor, Tensor, TensorData } from "./types.ts";
+
+/** Draws the tokens that each random-LTD layer of a decoder retains, and the attention mask among them. */
+export const gptSampleTokens: GPTSampleTokens = /* @__PURE__ */ gptSampleTokensOn(cpuMasks);
+
+/** Draws the tokens that each random-LTD layer of an encoder retains, and the attention mask among them. */
+export const bertSampleTokens: BertSampleTokens = /* @__PURE__ */ bertSampleTokensOn(cpuMasks);
+
+/** The attention mask among the retained tokens: its rows and columns at their positions. */
+export const maskGather: MaskGather = /* @__PURE__ */ maskGatherOn(cpuMasks);
+
+/** The top-left `K x K` of an attention mask. */
+export const maskSlice: MaskSlice = /* @__PURE__ */ maskSliceOn(cpuMasks);
+
+/** Takes the retained tokens out of the hidden states, and its exact gradient. */
+export const GatherTokens: GatherOperations = /* @__PURE__ */ gatherTokensOn(cpuTokens);
+
+/** Puts the tokens that a layer worked on back among the rest, and its exact gradient. */
+export const ScatterTokens: ScatterOperations = /* @__PURE__ */ scatterTokensOn(cpuTokens);

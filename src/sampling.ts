@@ -1,7 +1,7 @@
 import { checkAttached, checkEncoder, checkOptional } from "./arguments.ts";
-import { checkSliceable, samplingBackend } from "./backends/cpu.ts";
+import { samplingBackend } from "./backends/cpu.ts";
 import { checkBoolean, checkChoice, checkInteger, checkOptions, checkSeed, wrongValue } from "./check.ts";
-import { checkMask, gatherChecked, sliceChecked } from "./masks.ts";
+import { checkMask, checkSliceable, gatherChecked, sliceChecked } from "./masks.ts";
 import {
   bytesOf,
   checkCPUTensor,
@@ -11,7 +11,7 @@ import {
   settled,
   zeros,
 } from "./tensor.ts";
-import type { CPUTensor, SampleRequest, Tensor } from "./types.ts";
+import type { CPUMasks, CPUTensor, SampleRequest, Tensor } from "./types.ts";
 
 /** The longest sequence that is sampled: three bitmaps of it, 12 MiB, stay within the WASM core's 16 MiB. */
 export const MAX_SEQ_LENGTH: number = 2 ** 25;
@@ -19,7 +19,7 @@ export const MAX_SEQ_LENGTH: number = 2 ** 25;
 const UINT32 = 2 ** 32;
 
 /** What {@link bertSampleTokens} takes. */
-export interface SampleOptions<M extends Tensor = Tensor> {
+export interface SampleOptions {
   /** K, how many tokens a row retains: 1 to S. */
   reservedLength: number;
   /** S, the sequence length: 1 to 2^25. */
@@ -27,41 +27,41 @@ export interface SampleOptions<M extends Tensor = Tensor> {
   /** B, the rows at hand. */
   batchSize: number;
   /** L, the random-LTD layers asked for at once. Default 1. */
-  layers?: number;
+  layers?: number | undefined;
   /** An unsigned 64-bit number: a safe integer or a bigint. */
   seed: number | bigint;
   /** The training step, unsigned 32-bit. Default 0. */
-  step?: number;
+  step?: number | undefined;
   /** The first row's number in the global batch, unsigned 32-bit. Default 0. */
-  batchOffset?: number;
+  batchOffset?: number | undefined;
   /** The first layer's ordinal among the random-LTD layers, unsigned 32-bit. Default 0. */
-  layerOffset?: number;
+  layerOffset?: number | undefined;
   /** Positions below this are always retained: 0 to K, with `raiseToKept` to S. Default 0. */
-  keepPrefix?: number;
+  keepPrefix?: number | undefined;
   /** Where more tokens than K are kept in some row, K becomes the most of any row, instead of a RangeError. */
-  raiseToKept?: boolean;
+  raiseToKept?: boolean | undefined;
   /** uint8 `[B,S]` on the CPU, 1 where a token is always retained. */
-  keepMask?: CPUTensor;
+  keepMask?: CPUTensor | undefined;
   /** uint8 `[B,S]` on the CPU, 1 at a real token and 0 at padding, which is retained only when nothing else is left. */
-  paddingMask?: CPUTensor;
+  paddingMask?: CPUTensor | undefined;
   /** The attention mask of the full sequence, `[B,H,S,S]` or `[B,H,1,S]`, batch 1 serving every row. */
-  attnMask?: M;
+  attnMask?: Tensor | undefined;
   /** With a GPU mask only: its commands are recorded here, for the caller to submit, instead of submitted. */
-  encoder?: GPUCommandEncoder;
+  encoder?: GPUCommandEncoder | undefined;
 }
 
 /** How {@link gptSampleTokens} makes the mask among the retained tokens. */
 export type MaskMode = "slice" | "gather" | "slice-unchecked";
 
 /** What {@link gptSampleTokens} takes. */
-export interface GPTSampleOptions<M extends Tensor = Tensor> extends SampleOptions<M> {
+export interface GPTSampleOptions extends SampleOptions {
   /**
    * "slice" (the default): the top-left `K x K`, refused for a CPU mask for which that is wrong.
    * "gather": rows and columns at the retained positions, right for every mask.
    * "slice-unchecked": the top-left `K x K` whatever the mask holds, as DeepSpeed does.
    * A GPU mask can't be looked into: it wants its mode named, and "slice" is the caller's word.
    */
-  maskMode?: MaskMode;
+  maskMode?: MaskMode | undefined;
 }
 
 /** What the sampling functions return. */
@@ -71,9 +71,6 @@ export interface SampledTokens<N extends Tensor | null = Tensor | null> {
   /** The attention mask among the retained tokens, where `attnMask` lives; null without one. */
   newMask: N;
 }
-
-/** The mask that comes back for options of type `O`. */
-type NewMask<O> = O extends { attnMask: infer M extends Tensor } ? M : Tensor | null;
 
 const NAMES = [
   ...["reservedLength", "seqLength", "batchSize", "layers", "seed", "step", "batchOffset", "layerOffset"],
@@ -212,63 +209,92 @@ function draw(request: SampleRequest): CPUTensor<Int32Array> {
   return sampled;
 }
 
-/**
- * Draws the tokens that each random-LTD layer of a decoder keeps, and the attention mask among them.
- *
- * Sampling rule 1: position i of layer l, row r has the key `word (i & 3) of Philox4x32-10(counter (i >> 2, r, l, step),
- * key seed)`; the K smallest by (class, key, i) are retained, where kept tokens come first and padding last. Nothing
- * else enters, so the same seed gives the same bits on every platform, in whatever order layers and rows are asked for.
- * After DeepSpeed's `gpt_sample_tokens` (`ops/random_ltd/dropping_utils.py`); random-LTD paper, section 3.
- *
- * @param options See {@link GPTSampleOptions}. `reservedLength`, `seqLength`, `batchSize` and `seed` are required.
- * @returns `sampledIndices`, int32 `[L,B,K]` ascending along K, on the CPU; `newMask`, where `attnMask` lives and of its
- *   dtype: `[B,H,K,K]`, or `[L,B,H,K,K]` with maskMode "gather" (a batch or query size of 1 stays 1 as in
- *   `maskSlice` and `maskGather`); null without `attnMask`.
- * @throws TypeError for an argument that is missing, of the wrong type, no tensor, of the wrong dtype or detached;
- *   RangeError for a wrong number, shape or content: more kept tokens than K, a mask that "slice" would get wrong.
- * @example
- * const { sampledIndices } = gptSampleTokens({ reservedLength: 256, seqLength: 1024, batchSize: 8, layers: 10, seed: 7, step });
- */
-export function gptSampleTokens<O extends GPTSampleOptions>(options: O): SampledTokens<NewMask<O>>;
-export function gptSampleTokens(options: GPTSampleOptions): SampledTokens {
-  const { request, attn, encoder, maskMode: wanted } = checkSampling(options, GPT_NAMES);
-  // What a GPU mask holds can't be looked into, so nothing is right by default.
-  const maskMode = wanted === undefined && !(attn && isGPUTensor(attn.mask)) ? "slice" : wanted;
-  const mode = checkChoice<MaskMode>("maskMode", maskMode, ["slice", "gather", "slice-unchecked"]);
-  const retained = request.reservedLength;
-  if (attn && mode === "slice" && !isGPUTensor(attn.mask)) {
-    checkSliceable("attnMask", attn.mask, { ...attn.g, retained });
-  }
-  const sampledIndices = draw(request);
-  if (!attn) return { sampledIndices, newMask: null };
-  const newMask =
-    mode === "gather"
-      ? gatherChecked("attnMask", attn.mask, sampledIndices, attn.g, undefined, encoder)
-      : sliceChecked("attnMask", attn.mask, retained, attn.g, undefined, encoder);
-  return { sampledIndices, newMask };
+/** The positions that these options retain, int32 `[L,B,K]`, without a mask. */
+export function sampleIndices(options: SampleOptions): CPUTensor<Int32Array> {
+  return draw(checkSampling(options, NAMES).request);
 }
 
-/**
- * Draws the tokens that each random-LTD layer of an encoder keeps, and the attention mask among them: the rows and
- * columns of `attnMask` at the retained positions. Sampling rule 1, as in {@link gptSampleTokens}.
- * After DeepSpeed's `bert_sample_tokens` (`ops/random_ltd/dropping_utils.py`).
- *
- * @param options See {@link SampleOptions}. `reservedLength`, `seqLength`, `batchSize` and `seed` are required.
- * @returns `sampledIndices`, int32 `[L,B,K]` ascending along K, on the CPU; `newMask` `[L,B,H,K,K]` (or `[L,B,H,1,K]` for
- *   a key-padding mask), where `attnMask` lives and of its dtype; null without one.
- * @throws TypeError for an argument that is missing, of the wrong type, no tensor, of the wrong dtype or detached;
- *   RangeError for a wrong number, shape or content, such as more kept tokens than K.
- * @example
- * const { sampledIndices, newMask } = bertSampleTokens({
- *   reservedLength: 128, seqLength: 512, batchSize: 4, layers: 10, seed: 7, step, paddingMask, attnMask,
- * });
- */
-export function bertSampleTokens<O extends SampleOptions>(options: O): SampledTokens<NewMask<O>>;
-export function bertSampleTokens(options: SampleOptions): SampledTokens {
-  const { request, attn, encoder } = checkSampling(options, NAMES);
-  const sampledIndices = draw(request);
-  const newMask = attn
-    ? gatherChecked("attnMask", attn.mask, sampledIndices, attn.g, undefined, encoder)
-    : null;
-  return { sampledIndices, newMask };
+/** What `gptSampleTokens` of an entry is, on its tensors `Any`: `newMask` is of the type of `attnMask`, and null without one. */
+export interface GPTSampleTokens<Any extends Tensor = Tensor> {
+  /**
+   * Draws the tokens that each random-LTD layer of a decoder keeps, and the attention mask among them.
+   *
+   * Sampling rule 1: position i of layer l, row r has the key `word (i & 3) of Philox4x32-10(counter (i >> 2, r, l, step),
+   * key seed)`; the K smallest by (class, key, i) are retained, where kept tokens come first and padding last. Nothing
+   * else enters, so the same seed gives the same bits on every platform, in whatever order layers and rows are asked for.
+   * After DeepSpeed's `gpt_sample_tokens` (`ops/random_ltd/dropping_utils.py`); random-LTD paper, section 3.
+   *
+   * @param options See {@link GPTSampleOptions}. `reservedLength`, `seqLength`, `batchSize` and `seed` are required.
+   * @returns `sampledIndices`, int32 `[L,B,K]` ascending along K, on the CPU; `newMask`, where `attnMask` lives and of its
+   *   dtype: `[B,H,K,K]`, or `[L,B,H,K,K]` with maskMode "gather" (a batch or query size of 1 stays 1 as in
+   *   `maskSlice` and `maskGather`); null without `attnMask`.
+   * @throws TypeError for an argument that is missing, of the wrong type, no tensor, of the wrong dtype or detached;
+   *   RangeError for a wrong number, shape or content: more kept tokens than K, a mask that "slice" would get wrong.
+   * @example
+   * const { sampledIndices } = gptSampleTokens({ reservedLength: 256, seqLength: 1024, batchSize: 8, layers: 10, seed: 7, step });
+   */
+  <M extends Any>(options: GPTSampleOptions & { attnMask: M }): SampledTokens<M>;
+  /** Without a mask. */
+  (options: GPTSampleOptions & { attnMask?: undefined }): SampledTokens<null>;
+  /** Where it shows only at run time whether there is a mask. */
+  (options: GPTSampleOptions & { attnMask?: Any | undefined }): SampledTokens<Any | null>;
+}
+
+/** `gptSampleTokens` of an entry whose masks in CPU memory `cpu` cuts. */
+export function gptSampleTokensOn<Any extends Tensor>(cpu: CPUMasks): GPTSampleTokens<Any> {
+  const sample = (options: GPTSampleOptions): SampledTokens => {
+    const { request, attn, encoder, maskMode: wanted } = checkSampling(options, GPT_NAMES);
+    // What a GPU mask holds can't be looked into, so nothing is right by default.
+    const maskMode = wanted === undefined && !(attn && isGPUTensor(attn.mask)) ? "slice" : wanted;
+    const mode = checkChoice<MaskMode>("maskMode", maskMode, ["slice", "gather", "slice-unchecked"]);
+    const retained = request.reservedLength;
+    if (attn && mode === "slice" && !isGPUTensor(attn.mask)) {
+      checkSliceable(cpu, "attnMask", attn.mask, { ...attn.g, retained });
+    }
+    const sampledIndices = draw(request);
+    if (!attn) return { sampledIndices, newMask: null };
+    const newMask =
+      mode === "gather"
+        ? gatherChecked(cpu, "attnMask", attn.mask, sampledIndices, attn.g, undefined, encoder)
+        : sliceChecked(cpu, "attnMask", attn.mask, retained, attn.g, undefined, encoder);
+    return { sampledIndices, newMask };
+  };
+  return sample as GPTSampleTokens<Any>;
+}
+
+/** What `bertSampleTokens` of an entry is, on its tensors `Any`: `newMask` is of the type of `attnMask`, and null without one. */
+export interface BertSampleTokens<Any extends Tensor = Tensor> {
+  /**
+   * Draws the tokens that each random-LTD layer of an encoder keeps, and the attention mask among them: the rows and
+   * columns of `attnMask` at the retained positions. Sampling rule 1, as in {@link gptSampleTokens}.
+   * After DeepSpeed's `bert_sample_tokens` (`ops/random_ltd/dropping_utils.py`).
+   *
+   * @param options See {@link SampleOptions}. `reservedLength`, `seqLength`, `batchSize` and `seed` are required.
+   * @returns `sampledIndices`, int32 `[L,B,K]` ascending along K, on the CPU; `newMask` `[L,B,H,K,K]` (or `[L,B,H,1,K]` for
+   *   a key-padding mask), where `attnMask` lives and of its dtype; null without one.
+   * @throws TypeError for an argument that is missing, of the wrong type, no tensor, of the wrong dtype or detached;
+   *   RangeError for a wrong number, shape or content, such as more kept tokens than K.
+   * @example
+   * const { sampledIndices, newMask } = bertSampleTokens({
+   *   reservedLength: 128, seqLength: 512, batchSize: 4, layers: 10, seed: 7, step, paddingMask, attnMask,
+   * });
+   */
+  <M extends Any>(options: SampleOptions & { attnMask: M }): SampledTokens<M>;
+  /** Without a mask. */
+  (options: SampleOptions & { attnMask?: undefined }): SampledTokens<null>;
+  /** Where it shows only at run time whether there is a mask. */
+  (options: SampleOptions & { attnMask?: Any | undefined }): SampledTokens<Any | null>;
+}
+
+/** `bertSampleTokens` of an entry whose masks in CPU memory `cpu` gathers. */
+export function bertSampleTokensOn<Any extends Tensor>(cpu: CPUMasks): BertSampleTokens<Any> {
+  const sample = (options: SampleOptions): SampledTokens => {
+    const { request, attn, encoder } = checkSampling(options, NAMES);
+    const sampledIndices = draw(request);
+    const newMask = attn
+      ? gatherChecked(cpu, "attnMask", attn.mask, sampledIndices, attn.g, undefined, encoder)
+      : null;
+    return { sampledIndices, newMask };
+  };
+  return sample as BertSampleTokens<Any>;
 }

@@ -1,5 +1,5 @@
 import { checkInteger, describe, isArray, isObject, wrongType, wrongValue } from "./check.ts";
-import type { CPUTensor, DType, GPUTensor, Tensor, TensorData } from "./types.ts";
+import type { CPUTensor, DType, GPUTensor, Place, Tensor, TensorData } from "./types.ts";
 
 /** An array that carries elements. */
 interface Carrier {
@@ -126,6 +126,11 @@ export function isGPUTensor(value: Tensor): value is GPUTensor {
   return data === undefined && operations !== undefined;
 }
 
+/** Where a tensor lives. */
+export function placeOf(t: Tensor): Place {
+  return isGPUTensor(t) ? t.device : "CPU";
+}
+
 /** Whether `value` has what holds a tensor's elements. Other frameworks' tensors have a shape and a dtype too. */
 export function isTensor(value: unknown): value is Tensor {
   if (!isObject(value)) return false;
@@ -211,10 +216,16 @@ export function checkSameShape(name: string, t: Tensor, shape: readonly number[]
   }
 }
 
-/** A new CPU tensor of zeros; where memory has no room for it, the RangeError names `name`. */
-export function zeros(shape: readonly number[], dtype: DType, name = "shape"): CPUTensor {
+/**
+ * A new CPU tensor of zeros; where memory has no room for it, the RangeError names `name`. Of float16, in a Float16Array
+ * where `like` is in one.
+ */
+export function zeros(shape: readonly number[], dtype: DType, name = "shape", like?: CPUTensor): CPUTensor {
   try {
-    return { data: new CARRIERS[dtype](elementCount(shape)), shape, dtype };
+    const { Float16Array } = globalThis as { Float16Array?: typeof Uint16Array };
+    const half = dtype === "float16" && typedArrayTag(like?.data) === "Float16Array";
+    const Carrier = (half && Float16Array) || CARRIERS[dtype];
+    return { data: new Carrier(elementCount(shape)), shape, dtype };
   } catch {
     return wrongValue(name, "a result that memory holds", { shape, dtype });
   }

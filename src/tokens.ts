@@ -7,7 +7,6 @@ import {
   checkResultShape,
   resultTensor,
 } from "./arguments.ts";
-import { tokenBackend } from "./backends/cpu.ts";
 import { checkBoolean, checkInteger, checkObject, checkOptions, wrongType, wrongValue } from "./check.ts";
 import { checkIndices } from "./indices.ts";
 import {
@@ -18,51 +17,52 @@ import {
   elementCount,
   isGPUTensor,
   overlap,
+  placeOf,
   sameMemory,
 } from "./tensor.ts";
-import type { RowGeometry, Tensor, TokenOperations } from "./types.ts";
+import type { CPUTokens, IndexTensor, RowGeometry, Tensor, TokenOperations } from "./types.ts";
 
 /** What every token operation takes. */
 export interface TokenOptions {
   /** True (the default): tensors are `[B,S,C]`. False: `[S,B,C]`, as Megatron lays them out. */
-  batchFirst?: boolean;
+  batchFirst?: boolean | undefined;
   /** GPU tensors only: commands are recorded here, for the caller to submit, instead of submitted. */
-  encoder?: GPUCommandEncoder;
+  encoder?: GPUCommandEncoder | undefined;
 }
 
-/** Options of {@link GatherTokens.forward}. */
+/** Options of {@link GatherOperations.forward}. */
 export interface GatherForwardOptions<T extends Tensor> extends TokenOptions {
   /** Written and returned instead of a new tensor. */
-  out?: T;
+  out?: T | undefined;
 }
 
-/** Options of {@link GatherTokens.backward}. */
+/** Options of {@link GatherOperations.backward}. */
 export interface GatherBackwardOptions<T extends Tensor> extends TokenOptions {
   /** S of the tensor that was gathered from. */
   seqLength: number;
   /** The gradient is added to this tensor, which is returned. float32, and float64 on the CPU. */
-  accumulateInto?: T;
+  accumulateInto?: T | undefined;
   /** Written, zeros included, and returned instead of a new tensor. */
-  out?: T;
+  out?: T | undefined;
 }
 
-/** Options of {@link ScatterTokens.forward}. */
+/** Options of {@link ScatterOperations.forward}. */
 export interface ScatterForwardOptions<T extends Tensor> extends TokenOptions {
   /** Writes the K rows into `allActivations` itself and returns it. */
-  inPlace?: boolean;
+  inPlace?: boolean | undefined;
   /** Written and returned instead of a new tensor. May be `allActivations`, which is `inPlace`. */
-  out?: T;
+  out?: T | undefined;
 }
 
-/** Options of {@link ScatterTokens.backward}. */
+/** Options of {@link ScatterOperations.backward}. */
 export interface ScatterBackwardOptions<T extends Tensor> extends TokenOptions {
   /** Zeroes the K rows in `outGrad` itself, which is returned as `allActivationsGrad`. */
-  inPlace?: boolean;
+  inPlace?: boolean | undefined;
   /** Either or both: written and returned instead of new tensors. */
-  out?: Partial<ScatterGradients<T>>;
+  out?: Partial<ScatterGradients<T>> | undefined;
 }
 
-/** What {@link ScatterTokens.backward} returns. */
+/** What {@link ScatterOperations.backward} returns. */
 export interface ScatterGradients<T extends Tensor> {
   /** `[B,S,C]`: outGrad with the replaced rows zeroed. */
   allActivationsGrad: T;
@@ -73,8 +73,8 @@ export interface ScatterGradients<T extends Tensor> {
 const STATES = "at least two dimensions, [B,S,...] or with batchFirst false [S,B,...]";
 
 /** The operations that run where `t`, which the caller calls `name`, lives. */
-function operationsOf(name: string, t: Tensor): TokenOperations<Tensor> {
-  return (isGPUTensor(t) ? t.operations : tokenBackend(name, t)) as TokenOperations<Tensor>;
+function operationsOf(cpu: CPUTokens, name: string, t: Tensor): TokenOperations<Tensor> {
+  return (isGPUTensor(t) ? t.operations : cpu(name, t)) as TokenOperations<Tensor>;
 }
 
 const NAMES = ["batchFirst", "encoder", "out"];
@@ -110,6 +110,7 @@ function checkStates(name: string, x: Tensor, sortedIndices: unknown, batchFirst
 // tensors, the indices last. A getter may change, or detach, what was read before it.
 
 function gatherForward<T extends Tensor>(
+  cpu: CPUTokens,
   activations: T,
   sortedIndices: Tensor,
   options: GatherForwardOptions<T> = {},
@@ -122,13 +123,14 @@ function gatherForward<T extends Tensor>(
   const to = checkOptional("out", out);
   const { indices, g } = checkStates("activations", x, sortedIndices, batchFirst);
   checkAttached({ activations: x, out: to });
-  const operations = operationsOf("activations", x);
+  const operations = operationsOf(cpu, "activations", x);
   const result = resultTensor("out", to, x, withTokens(x, g.retained, batchFirst), [x, indices]);
   operations.gather(result, x, indices, g, encoder);
   return (out ?? result) as T;
 }
 
 function gatherBackward<T extends Tensor>(
+  cpu: CPUTokens,
   retainedGrad: T,
   sortedIndices: Tensor,
   options: GatherBackwardOptions<T>,
@@ -146,7 +148,7 @@ function gatherBackward<T extends Tensor>(
   if (indices.shape[1] !== retained) wrongValue("sortedIndices", `shape [${batch},${retained}]`, indices);
   checkAttached({ retainedGrad: grad, out: to, accumulateInto: into });
   const g: RowGeometry = { batch, seq, retained, rowBytes, batchFirst };
-  const operations = operationsOf("retainedGrad", grad);
+  const operations = operationsOf(cpu, "retainedGrad", grad);
   const shape = withTokens(grad, seq, batchFirst);
   if (into === undefined) {
     const result = resultTensor("out", to, grad, shape, [grad, indices]);
@@ -154,7 +156,7 @@ function gatherBackward<T extends Tensor>(
     return (out ?? result) as T;
   }
   if (to !== undefined) wrongType("out", "no out beside accumulateInto", to);
-  checkAlongside("accumulateInto", into, grad);
+  checkAlongside("accumulateInto", into, placeOf(grad), grad.dtype);
   checkDType("accumulateInto", into, isGPUTensor(into) ? ["float32"] : ["float32", "float64"]);
   checkResultShape("accumulateInto", into, shape);
   checkDisjoint("accumulateInto", into, [grad, indices]);
@@ -163,6 +165,7 @@ function gatherBackward<T extends Tensor>(
 }
 
 function scatterForward<T extends Tensor>(
+  cpu: CPUTokens,
   allActivations: T,
   layerActivations: T,
   sortedIndices: Tensor,
@@ -178,12 +181,12 @@ function scatterForward<T extends Tensor>(
   const to = checkOptional("out", out);
   const { indices, g } = checkStates("allActivations", x, sortedIndices, batchFirst);
   checkAttached({ allActivations: x, layerActivations: part, out: to });
-  checkAlongside("layerActivations", part, x);
+  checkAlongside("layerActivations", part, placeOf(x), x.dtype);
   checkSameShape("layerActivations", part, withTokens(x, g.retained, batchFirst));
-  const operations = operationsOf("allActivations", x);
+  const operations = operationsOf(cpu, "allActivations", x);
   let result = x;
   if (to !== undefined) {
-    checkAlongside("out", to, x);
+    checkAlongside("out", to, placeOf(x), x.dtype);
     checkResultShape("out", to, x.shape);
     const itself = sameMemory(to, x);
     if (inPlace && !itself) wrongType("out", "no out beside inPlace", to);
@@ -200,6 +203,7 @@ function scatterForward<T extends Tensor>(
 }
 
 function scatterBackward<T extends Tensor>(
+  cpu: CPUTokens,
   outGrad: T,
   sortedIndices: Tensor,
   options: ScatterBackwardOptions<T> = {},
@@ -227,7 +231,7 @@ function scatterBackward<T extends Tensor>(
     }
     checkWritable(grad, "outGrad", [["sortedIndices", indices]]);
   }
-  const operations = operationsOf("outGrad", grad);
+  const operations = operationsOf(cpu, "outGrad", grad);
   const inputs = [grad, indices];
   const all = inPlace ? grad : resultTensor("out", toAll, grad, grad.shape, inputs);
   const part = resultTensor("out", toPart, grad, withTokens(grad, g.retained, batchFirst), inputs);
@@ -251,7 +255,7 @@ function checkWritable(written: Tensor, name: string, others: readonly (readonly
  * The counterpart of DeepSpeed's `GatherTokens` (`runtime/data_pipeline/data_routing/basic_layer.py` and
  * `ops/random_ltd/dropping_utils.py`); random-LTD paper, section 3.
  */
-export const GatherTokens: {
+export interface GatherOperations<Any extends Tensor = Tensor> {
   /**
    * `out[b,k,:] = activations[b, sortedIndices[b,k], :]`: the retained tokens, in order. Bits are moved, not numbers,
    * so every dtype comes through exactly.
@@ -264,7 +268,7 @@ export const GatherTokens: {
    * @example
    * const retained = GatherTokens.forward(hidden, indices);
    */
-  forward: typeof gatherForward;
+  forward<T extends Any>(activations: T, sortedIndices: IndexTensor, options?: GatherForwardOptions<T>): T;
   /**
    * The gradient with respect to `activations`: zeros, with the K rows put in, or the K rows added to `accumulateInto`.
    *
@@ -276,15 +280,24 @@ export const GatherTokens: {
    * @example
    * const hiddenGrad = GatherTokens.backward(retainedGrad, indices, { seqLength: 2048 });
    */
-  backward: typeof gatherBackward;
-} = { forward: gatherForward, backward: gatherBackward };
+  backward<T extends Any>(retainedGrad: T, sortedIndices: IndexTensor, options: GatherBackwardOptions<T>): T;
+}
+
+/** `GatherTokens` of an entry whose tensors in CPU memory `cpu` moves. */
+export function gatherTokensOn<Any extends Tensor>(cpu: CPUTokens): GatherOperations<Any> {
+  return {
+    forward: (activations, sortedIndices, options) => gatherForward(cpu, activations, sortedIndices, options),
+    backward: (retainedGrad, sortedIndices, options) =>
+      gatherBackward(cpu, retainedGrad, sortedIndices, options),
+  };
+}
 
 /**
  * Puts the tokens that a layer worked on back among the rest, and its exact gradient.
  * The counterpart of DeepSpeed's `ScatterTokens` (`runtime/data_pipeline/data_routing/basic_layer.py` and
  * `ops/random_ltd/dropping_utils.py`); random-LTD paper, section 3.
  */
-export const ScatterTokens: {
+export interface ScatterOperations<Any extends Tensor = Tensor> {
   /**
    * `allActivations` with rows `sortedIndices[b,:]` replaced by `layerActivations[b,:]`.
    *
@@ -297,7 +310,12 @@ export const ScatterTokens: {
    * @example
    * const hiddenAfter = ScatterTokens.forward(hidden, layerOutput, indices);
    */
-  forward: typeof scatterForward;
+  forward<T extends Any>(
+    allActivations: T,
+    layerActivations: T,
+    sortedIndices: IndexTensor,
+    options?: ScatterForwardOptions<T>,
+  ): T;
   /**
    * Both gradients: `outGrad` with the replaced rows zeroed, and those rows. Each is exact by itself, where
    * DeepSpeed's are so only together with the gather's.
@@ -310,5 +328,18 @@ export const ScatterTokens: {
    * @example
    * const { allActivationsGrad, layerActivationsGrad } = ScatterTokens.backward(outGrad, indices);
    */
-  backward: typeof scatterBackward;
-} = { forward: scatterForward, backward: scatterBackward };
+  backward<T extends Any>(
+    outGrad: T,
+    sortedIndices: IndexTensor,
+    options?: ScatterBackwardOptions<T>,
+  ): ScatterGradients<T>;
+}
+
+/** `ScatterTokens` of an entry whose tensors in CPU memory `cpu` moves. */
+export function scatterTokensOn<Any extends Tensor>(cpu: CPUTokens): ScatterOperations<Any> {
+  return {
+    forward: (allActivations, layerActivations, sortedIndices, options) =>
+      scatterForward(cpu, allActivations, layerActivations, sortedIndices, options),
+    backward: (outGrad, sortedIndices, options) => scatterBackward(cpu, outGrad, sortedIndices, options),
+  };
+}

@@ -7,8 +7,18 @@
 /** Element types. float16 and bfloat16 are carried as bits, in a Uint16Array. */
 export type DType = "float32" | "float16" | "bfloat16" | "float64" | "int32" | "uint32" | "uint8";
 
-/** The typed arrays that a CPU tensor may hold. A Float16Array is taken too where the runtime has one. */
-export type TensorData = Float32Array | Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array;
+/** A Float16Array, where TypeScript's library knows of it (`lib` of "esnext.float16"). */
+export type Float16Data = typeof globalThis extends { Float16Array: { prototype: infer F } } ? F : never;
+
+/** The typed arrays that a CPU tensor may hold. A Float16Array is taken where the runtime has one. */
+export type TensorData =
+  | Float32Array
+  | Float64Array
+  | Int32Array
+  | Uint32Array
+  | Uint16Array
+  | Uint8Array
+  | Float16Data;
 
 /** A dense row-major array in CPU memory: a typed array, its shape and what its elements are. */
 export interface CPUTensor<D extends TensorData = TensorData> {
@@ -38,6 +48,18 @@ export interface GPUTensor {
 
 /** A tensor in either memory. Operations run, and answer, where it lives. */
 export type Tensor = CPUTensor | GPUTensor;
+
+/** Positions, int32, in either memory. */
+export type IndexTensor = CPUTensor<Int32Array> | GPUTensor;
+
+/** Where a tensor lives: in CPU memory, or on a device. */
+export type Place = "CPU" | GPUDevice;
+
+/** What runs on rows of tokens in CPU memory, or refuses to, naming the caller's argument. */
+export type CPUTokens = (name: string, states: CPUTensor) => TokenOperations<CPUTensor>;
+
+/** What runs on masks in CPU memory, or refuses to, naming the caller's argument. */
+export type CPUMasks = (name: string, mask: CPUTensor) => CPUMaskOperations;
 
 /** One call of the sampling rule. */
 export interface SampleRequest {

@@ -9,6 +9,7 @@ import {
   ScatterTokens,
   tensor,
 } from "../src/index.ts";
+import type { IndexTensor } from "../src/types.ts";
 import { CPU_BACKENDS } from "./suites/cpu.ts";
 import { randomSource } from "./suites/data.ts";
 
@@ -79,11 +80,20 @@ describe.each(cases)("gradients, %s, batchFirst %s", (name, batchFirst) => {
 
   /** h -> scatter(h, layer(gather(h))), and its gradient by the operations' own backward passes. */
   const wrapped = (h: Doubles, indices: CPUTensor) =>
-    ScatterTokens.forward(h, layer(GatherTokens.forward(h, indices, layout)), indices, layout);
+    ScatterTokens.forward(
+      h,
+      layer(GatherTokens.forward(h, indices as IndexTensor, layout)),
+      indices as IndexTensor,
+      layout,
+    );
   const wrappedBackward = (h: Doubles, indices: CPUTensor, g: Doubles): Doubles => {
-    const { allActivationsGrad, layerActivationsGrad } = ScatterTokens.backward(g, indices, layout);
-    const part = layerBackward(GatherTokens.forward(h, indices, layout), layerActivationsGrad);
-    return GatherTokens.backward(part, indices, {
+    const { allActivationsGrad, layerActivationsGrad } = ScatterTokens.backward(
+      g,
+      indices as IndexTensor,
+      layout,
+    );
+    const part = layerBackward(GatherTokens.forward(h, indices as IndexTensor, layout), layerActivationsGrad);
+    return GatherTokens.backward(part, indices as IndexTensor, {
       ...layout,
       seqLength: S,
       accumulateInto: allActivationsGrad,

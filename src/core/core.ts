@@ -1,5 +1,5 @@
+import { coreModule } from "#core-module";
 import { isObject, wrongType } from "../check.ts";
-import { coreModule } from "./module.ts";
 
 /** The exports of assembly/index.ts. Addresses and lengths are in bytes unless said otherwise. */
 export interface Core {

@@ -8,7 +8,7 @@ import {
   wrongType,
   wrongValue,
 } from "../check.ts";
-import { bertSampleTokens, checkTokenMask, type MaskMode, mostForced } from "../sampling.ts";
+import { checkTokenMask, type MaskMode, mostForced, sampleIndices } from "../sampling.ts";
 import { layerOf } from "../tensor.ts";
 import type { CPUTensor, Tensor } from "../types.ts";
 import { type AlongSequence, checkOps, type FrameworkOps } from "./framework-ops.ts";
@@ -229,7 +229,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
       return null;
     }
     const { seed, step } = this.#scheduler;
-    const { sampledIndices } = bertSampleTokens({
+    const sampledIndices = sampleIndices({
       reservedLength,
       seqLength,
       batchSize,

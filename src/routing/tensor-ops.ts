@@ -1,14 +1,27 @@
 /** The library's own tensors under the layer wrapper: CPU and GPU ones alike, the operations dispatch themselves. */
 
-import { checkSliceable, isSliceable } from "../backends/cpu.ts";
+import { cpuMasks, cpuTokens } from "../backends/cpu.ts";
 import { checkIndices } from "../indices.ts";
-import { checkMask, maskGather, maskSlice } from "../masks.ts";
+import {
+  checkMask,
+  checkSliceable,
+  isSliceable,
+  type MaskGather,
+  type MaskSlice,
+  maskGatherOn,
+  maskSliceOn,
+} from "../masks.ts";
 import { checkTensor, isGPUTensor, isTensor } from "../tensor.ts";
-import { GatherTokens, ScatterTokens } from "../tokens.ts";
-import type { Tensor } from "../types.ts";
+import { type GatherOperations, gatherTokensOn, type ScatterOperations, scatterTokensOn } from "../tokens.ts";
+import type { IndexTensor, Tensor } from "../types.ts";
 import { boundariesAmong } from "./along/boundaries.ts";
 import { checkBeside, rowsAlong } from "./along/rows.ts";
 import type { FrameworkOps } from "./framework-ops.ts";
+
+const GatherTokens: GatherOperations = /* @__PURE__ */ gatherTokensOn(cpuTokens);
+const ScatterTokens: ScatterOperations = /* @__PURE__ */ scatterTokensOn(cpuTokens);
+const maskGather: MaskGather = /* @__PURE__ */ maskGatherOn(cpuMasks);
+const maskSlice: MaskSlice = /* @__PURE__ */ maskSliceOn(cpuMasks);
 
 /**
  * {@link FrameworkOps} for CPU and GPU tensors of this library, the default of `RandomLayerTokenDrop`. Nothing is consumed.
@@ -21,7 +34,8 @@ export const tensorOps: FrameworkOps<Tensor> = {
 
   shapeOf: (t, name = "tensor") => checkTensor(name, t).shape,
 
-  at(indices, options) {
+  at(sampledIndices, options) {
+    const indices = sampledIndices as IndexTensor;
     const { seqLength, batchFirst, encoder } = options;
     /** Commands are recorded only for tensors on the GPU: a CPU mask may come with GPU states. */
     const recorded = (t: Tensor) => (isGPUTensor(t) ? { encoder } : {});
@@ -46,9 +60,10 @@ export const tensorOps: FrameworkOps<Tensor> = {
         return maskGather(mask, indices, recorded(mask));
       },
       isCornerRight: (mask, name) =>
-        !isGPUTensor(mask) && isSliceable(name, mask, { ...checkMask(name, mask).g, retained }),
+        !isGPUTensor(mask) && isSliceable(cpuMasks, name, mask, { ...checkMask(name, mask).g, retained }),
       sliceMask(mask, name, check) {
-        if (check && !isGPUTensor(mask)) checkSliceable(name, mask, { ...checkMask(name, mask).g, retained });
+        if (check && !isGPUTensor(mask))
+          checkSliceable(cpuMasks, name, mask, { ...checkMask(name, mask).g, retained });
         return maskSlice(mask, retained, recorded(mask));
       },
     };

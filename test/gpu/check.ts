@@ -12,6 +12,7 @@ import {
   tensor,
   toCPU,
 } from "../../src/index.ts";
+import type { IndexTensor } from "../../src/types.ts";
 import { ARRAYS, bytesOf, expectBytes, indexTensor, randomBytes } from "../suites/data.ts";
 import { among, readAmong } from "./harness.ts";
 
@@ -66,11 +67,11 @@ export async function checkTokens(device: GPUDevice, c: Case): Promise<void> {
     expectBytes(bytesOf(await readAmong(result)), bytesOf(expected), `${what} of ${JSON.stringify(c)}`);
 
   const gathered = written(old.part);
-  GatherTokens.forward(read(all), onGPU, { ...layout, out: gathered });
+  GatherTokens.forward(read(all), onGPU as IndexTensor, { ...layout, out: gathered });
   await same(gathered, GatherTokens.forward(all, indices, layout), "gather");
 
   const zeros = written(old.all);
-  GatherTokens.backward(read(part), onGPU, { ...layout, seqLength: seq, out: zeros });
+  GatherTokens.backward(read(part), onGPU as IndexTensor, { ...layout, seqLength: seq, out: zeros });
   await same(
     zeros,
     GatherTokens.backward(part, indices, { ...layout, seqLength: seq }),
@@ -78,20 +79,20 @@ export async function checkTokens(device: GPUDevice, c: Case): Promise<void> {
   );
 
   const scattered = written(old.all);
-  ScatterTokens.forward(read(all), read(part), onGPU, { ...layout, out: scattered });
+  ScatterTokens.forward(read(all), read(part), onGPU as IndexTensor, { ...layout, out: scattered });
   await same(scattered, ScatterTokens.forward(all, part, indices, layout), "scatter into a copy");
 
   const inPlace = written(all);
-  ScatterTokens.forward(inPlace, read(part), onGPU, { ...layout, inPlace: true });
+  ScatterTokens.forward(inPlace, read(part), onGPU as IndexTensor, { ...layout, inPlace: true });
   await same(inPlace, ScatterTokens.forward(all, part, indices, layout), "scatter in place");
 
   const expected = ScatterTokens.backward(all, indices, layout);
   const out = { allActivationsGrad: written(old.all), layerActivationsGrad: written(old.part) };
-  ScatterTokens.backward(read(all), onGPU, { ...layout, out });
+  ScatterTokens.backward(read(all), onGPU as IndexTensor, { ...layout, out });
   await same(out.allActivationsGrad, expected.allActivationsGrad, "zeroed rows, copied");
   await same(out.layerActivationsGrad, expected.layerActivationsGrad, "their gradient");
   const zeroed = written(all);
-  const grads = ScatterTokens.backward(zeroed, onGPU, { ...layout, inPlace: true });
+  const grads = ScatterTokens.backward(zeroed, onGPU as IndexTensor, { ...layout, inPlace: true });
   await same(zeroed, expected.allActivationsGrad, "zeroed rows, in place");
   expectBytes(
     bytesOf(await toCPU(grads.layerActivationsGrad)),
@@ -103,7 +104,11 @@ export async function checkTokens(device: GPUDevice, c: Case): Promise<void> {
   if (dtype === "float32") {
     const [into, grad] = [random(dtype, shape(seq), seed, true), random(dtype, shape(kept), seed + 1, true)];
     const sum = written(into);
-    GatherTokens.backward(read(grad), onGPU, { ...layout, seqLength: seq, accumulateInto: sum });
+    GatherTokens.backward(read(grad), onGPU as IndexTensor, {
+      ...layout,
+      seqLength: seq,
+      accumulateInto: sum,
+    });
     const accumulateInto = copy(into);
     GatherTokens.backward(grad, indices, { ...layout, seqLength: seq, accumulateInto });
     await same(sum, accumulateInto, "accumulate");

@@ -16,6 +16,7 @@ import {
   toCPU,
   toGPU,
 } from "../../src/index.ts";
+import type { IndexTensor } from "../../src/types.ts";
 import { bytesOf, expectBytes, indexTensor } from "../suites/data.ts";
 import { random } from "./check.ts";
 import { openDevice } from "./dawn.ts";
@@ -118,16 +119,16 @@ describeOnDawn("what a device is asked for", take, () => {
   function step<T extends Tensor>(t: Record<string, T>, encoder?: GPUCommandEncoder): void {
     for (let l = 0; l < layers; l++) {
       const idx = layerOf(t.indices, l);
-      GatherTokens.forward(t.hidden, idx, { out: t.part, encoder });
-      ScatterTokens.forward(t.hidden, t.layerOut, idx, { out: t.hiddenAfter, encoder });
+      GatherTokens.forward(t.hidden, idx as IndexTensor, { out: t.part, encoder });
+      ScatterTokens.forward(t.hidden, t.layerOut, idx as IndexTensor, { out: t.hiddenAfter, encoder });
     }
     for (let l = layers - 1; l >= 0; l--) {
       const idx = layerOf(t.indices, l);
       const out = { allActivationsGrad: t.allActivationsGrad, layerActivationsGrad: t.partGrad };
-      ScatterTokens.backward(t.grad, idx, { out, encoder });
+      ScatterTokens.backward(t.grad, idx as IndexTensor, { out, encoder });
       const accumulateInto = t.allActivationsGrad;
-      GatherTokens.backward(t.layerGrad, idx, { seqLength: seq, accumulateInto, encoder });
-      ScatterTokens.forward(t.grad, t.layerGrad, idx, { inPlace: true, encoder });
+      GatherTokens.backward(t.layerGrad, idx as IndexTensor, { seqLength: seq, accumulateInto, encoder });
+      ScatterTokens.forward(t.grad, t.layerGrad, idx as IndexTensor, { inPlace: true, encoder });
     }
   }
 

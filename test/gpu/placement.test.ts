@@ -14,6 +14,7 @@ import {
   toCPU,
   toGPU,
 } from "../../src/index.ts";
+import type { IndexTensor } from "../../src/types.ts";
 import { bytesOf, expectBytes, indexTensor, randomBytes } from "../suites/data.ts";
 import { type Case, checkMasks, checkTokens, random } from "./check.ts";
 import { among, GPU_DTYPES, readAmong } from "./harness.ts";
@@ -105,10 +106,10 @@ describeOnDawn("where tensors lie", take, () => {
       ScatterTokens.forward(all, part, indices, { out });
       ScatterTokens.forward(all, part, indices, { inPlace: true });
       const expected = [
-        ScatterTokens.forward(parts[0], parts[1], parts[4]),
+        ScatterTokens.forward(parts[0], parts[1], parts[4] as IndexTensor),
         parts[1],
-        ScatterTokens.forward(parts[0], parts[1], parts[4]),
-        GatherTokens.forward(parts[0], parts[4]),
+        ScatterTokens.forward(parts[0], parts[1], parts[4] as IndexTensor),
+        GatherTokens.forward(parts[0], parts[4] as IndexTensor),
         parts[4],
       ];
       const found = [all, part, out, gathered, indices];

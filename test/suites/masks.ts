@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type DType, layerOf, maskGather, maskSlice, type Tensor } from "../../src/index.ts";
+import type { IndexTensor } from "../../src/types.ts";
 import {
   ARRAYS,
   expectTensor,
@@ -98,10 +99,17 @@ async function checkGather(harness: Harness, c: MaskCase, contents: Contents = r
   const shape = [...layers, c.batch, c.heads, p.rows, c.kept];
   const expected = plainMaskGather(p.sizes, p.bytes, positions.data);
 
-  await expectTensor(harness, maskGather(p.mask, indices), c.dtype, shape, expected, "a new tensor");
+  await expectTensor(
+    harness,
+    maskGather(p.mask, indices as IndexTensor),
+    c.dtype,
+    shape,
+    expected,
+    "a new tensor",
+  );
 
   const out = p.held.output("out", garbage(c.dtype, shape, 3 * c.shift));
-  expect(maskGather(p.mask, indices, { out })).toBe(out);
+  expect(maskGather(p.mask, indices as IndexTensor, { out })).toBe(out);
   await expectTensor(harness, out, c.dtype, shape, expected, "out");
   await p.held.check();
 }
@@ -228,7 +236,7 @@ export function masksSuite(harness: Harness, { large: withLarge = true } = {}): 
           p.bytes,
           positions.data.subarray(l * 18, l * 18 + 18),
         );
-        const mask = maskGather(p.mask, layerOf(indices, l));
+        const mask = maskGather(p.mask, layerOf(indices, l) as IndexTensor);
         await expectTensor(harness, mask, "float32", [2, 2, 9, 9], expected, `layer ${l}`);
       }
       await p.held.check();

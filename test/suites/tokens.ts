@@ -9,6 +9,7 @@ import {
   type Tensor,
   tensor,
 } from "../../src/index.ts";
+import type { IndexTensor } from "../../src/types.ts";
 import {
   ARRAYS,
   bytesOf,
@@ -123,10 +124,10 @@ async function checkGather(harness: Harness, c: TokenCase, bytes?: Contents): Pr
   const x = p.held.input("activations", p.all(p.allBytes));
   const expected = plainGather(p.sizes, p.allBytes, p.positions);
 
-  await p.expectPart(GatherTokens.forward(x, p.indices, p.layout), expected, "a new tensor");
+  await p.expectPart(GatherTokens.forward(x, p.indices as IndexTensor, p.layout), expected, "a new tensor");
 
   const out = p.held.output("out", p.outPart());
-  expect(GatherTokens.forward(x, p.indices, { ...p.layout, out })).toBe(out);
+  expect(GatherTokens.forward(x, p.indices as IndexTensor, { ...p.layout, out })).toBe(out);
   await p.expectPart(out, expected, "out");
   await p.held.check();
 }
@@ -137,10 +138,10 @@ async function checkGatherBackward(harness: Harness, c: TokenCase, bytes?: Conte
   const expected = plainScatterZeros(p.sizes, p.partBytes, p.positions);
   const options = { ...p.layout, seqLength: c.seq };
 
-  await p.expectAll(GatherTokens.backward(grad, p.indices, options), expected, "a new tensor");
+  await p.expectAll(GatherTokens.backward(grad, p.indices as IndexTensor, options), expected, "a new tensor");
 
   const out = p.held.output("out", p.outAll());
-  expect(GatherTokens.backward(grad, p.indices, { ...options, out })).toBe(out);
+  expect(GatherTokens.backward(grad, p.indices as IndexTensor, { ...options, out })).toBe(out);
   await p.expectAll(out, expected, "out");
   await p.held.check();
 }
@@ -151,18 +152,26 @@ async function checkScatter(harness: Harness, c: TokenCase, bytes?: Contents): P
   const all = p.held.input("allActivations", p.all(p.allBytes));
   const expected = plainScatter(p.sizes, p.allBytes, p.partBytes, p.positions);
 
-  await p.expectAll(ScatterTokens.forward(all, part, p.indices, p.layout), expected, "a new tensor");
+  await p.expectAll(
+    ScatterTokens.forward(all, part, p.indices as IndexTensor, p.layout),
+    expected,
+    "a new tensor",
+  );
 
   const out = p.held.output("out", p.outAll());
-  expect(ScatterTokens.forward(all, part, p.indices, { ...p.layout, out })).toBe(out);
+  expect(ScatterTokens.forward(all, part, p.indices as IndexTensor, { ...p.layout, out })).toBe(out);
   await p.expectAll(out, expected, "out");
 
   const inPlace = p.held.output("inPlace", p.all(p.allBytes));
-  expect(ScatterTokens.forward(inPlace, part, p.indices, { ...p.layout, inPlace: true })).toBe(inPlace);
+  expect(ScatterTokens.forward(inPlace, part, p.indices as IndexTensor, { ...p.layout, inPlace: true })).toBe(
+    inPlace,
+  );
   await p.expectAll(inPlace, expected, "allActivations in place");
 
   const itself = p.held.output("out", p.all(p.allBytes));
-  expect(ScatterTokens.forward(itself, part, p.indices, { ...p.layout, out: itself })).toBe(itself);
+  expect(ScatterTokens.forward(itself, part, p.indices as IndexTensor, { ...p.layout, out: itself })).toBe(
+    itself,
+  );
   await p.expectAll(itself, expected, "out, allActivations itself");
   await p.held.check();
 }
@@ -177,7 +186,7 @@ async function checkScatterBackward(harness: Harness, c: TokenCase, bytes?: Cont
     await p.expectPart(g.layerActivationsGrad, expectedPart, `layerActivationsGrad, ${what}`);
   };
 
-  await both(ScatterTokens.backward(grad, p.indices, p.layout), "new tensors");
+  await both(ScatterTokens.backward(grad, p.indices as IndexTensor, p.layout), "new tensors");
 
   for (const [withAll, withPart] of [
     [true, false],
@@ -187,7 +196,7 @@ async function checkScatterBackward(harness: Harness, c: TokenCase, bytes?: Cont
     const allActivationsGrad = withAll ? p.held.output("allActivationsGrad", p.outAll()) : undefined;
     const layerActivationsGrad = withPart ? p.held.output("layerActivationsGrad", p.outPart()) : undefined;
     const out = { allActivationsGrad, layerActivationsGrad };
-    const grads = ScatterTokens.backward(grad, p.indices, { ...p.layout, out });
+    const grads = ScatterTokens.backward(grad, p.indices as IndexTensor, { ...p.layout, out });
     if (allActivationsGrad) expect(grads.allActivationsGrad).toBe(allActivationsGrad);
     if (layerActivationsGrad) expect(grads.layerActivationsGrad).toBe(layerActivationsGrad);
     await both(grads, `out ${Object.keys(out)}`);
@@ -197,7 +206,11 @@ async function checkScatterBackward(harness: Harness, c: TokenCase, bytes?: Cont
     const inPlace = p.held.output("outGrad", p.all(p.allBytes));
     const layerActivationsGrad = withPart ? p.held.output("layerActivationsGrad", p.outPart()) : undefined;
     const out = withPart ? { out: { layerActivationsGrad } } : {};
-    const grads = ScatterTokens.backward(inPlace, p.indices, { ...p.layout, inPlace: true, ...out });
+    const grads = ScatterTokens.backward(inPlace, p.indices as IndexTensor, {
+      ...p.layout,
+      inPlace: true,
+      ...out,
+    });
     expect(grads.allActivationsGrad).toBe(inPlace);
     if (layerActivationsGrad) expect(grads.layerActivationsGrad).toBe(layerActivationsGrad);
     await both(grads, "in place");
@@ -225,11 +238,11 @@ async function checkAccumulate(harness: Harness, c: TokenCase): Promise<void> {
   const sizes = { ...p.sizes, rowBytes: p.channels };
 
   const options = { ...p.layout, seqLength: c.seq, accumulateInto: into };
-  expect(GatherTokens.backward(grad, p.indices, options)).toBe(into);
+  expect(GatherTokens.backward(grad, p.indices as IndexTensor, options)).toBe(into);
   const once = plainAccumulate(sizes, base, part, p.positions);
   await p.expectAll(into, bytes(once), "accumulateInto");
 
-  GatherTokens.backward(grad, p.indices, options);
+  GatherTokens.backward(grad, p.indices as IndexTensor, options);
   const twice = plainAccumulate(sizes, once, part, p.positions);
   await p.expectAll(into, bytes(twice), "accumulateInto, again");
   await p.held.check();

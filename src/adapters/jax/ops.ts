@@ -1,8 +1,8 @@
 /** Arrays of jax-js under the layer wrapper. */
 import { numpy as np, tree } from "@jax-js/jax";
-import { checkSliceable, isSliceable } from "../../backends/cpu.ts";
+import { cpuMasks } from "../../backends/cpu.ts";
 import { wrongType } from "../../check.ts";
-import { checkMask } from "../../masks.ts";
+import { checkMask, checkSliceable, isSliceable } from "../../masks.ts";
 import { type Axes, axesOf, rowView } from "../../routing/along/axes.ts";
 import { checkBoundaries } from "../../routing/along/boundaries.ts";
 import type { FrameworkOps, TokensAtOptions } from "../../routing/framework-ops.ts";
@@ -52,7 +52,10 @@ export const jaxOps: FrameworkOps<np.Array> = {
       isCornerRight(mask, name) {
         const known = lookInto(mask);
         if (known === undefined) return false;
-        return isSliceable(name, known, { ...checkMask(name, known).g, retained: route.indices.shape[1] });
+        return isSliceable(cpuMasks, name, known, {
+          ...checkMask(name, known).g,
+          retained: route.indices.shape[1],
+        });
       },
       sliceMask(mask, name, check) {
         const retained = route.indices.shape[1];
@@ -144,5 +147,5 @@ function maskAt(mask: np.Array, indices: np.Array): np.Array {
 /** Throws where the top-left corner of a mask is wrong, if that can be told without waiting. */
 function checkCorner(mask: np.Array, name: string, retained: number): void {
   const known = lookInto(mask);
-  if (known !== undefined) checkSliceable(name, known, { ...checkMask(name, known).g, retained });
+  if (known !== undefined) checkSliceable(cpuMasks, name, known, { ...checkMask(name, known).g, retained });
 }

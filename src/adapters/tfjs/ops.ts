@@ -1,8 +1,8 @@
 /** TF.js tensors under the layer wrapper. */
 import { getBackend, slice, type Tensor, tidy } from "@tensorflow/tfjs-core";
-import { checkSliceable, isSliceable } from "../../backends/cpu.ts";
+import { cpuMasks } from "../../backends/cpu.ts";
 import { wrongType } from "../../check.ts";
-import { checkMask } from "../../masks.ts";
+import { checkMask, checkSliceable, isSliceable } from "../../masks.ts";
 import { axesOf } from "../../routing/along/axes.ts";
 import type { FrameworkOps, TokensAt } from "../../routing/framework-ops.ts";
 import type { CPUTensor, MaskGeometry } from "../../types.ts";
@@ -127,7 +127,7 @@ function remember(mask: Tensor, { retained, seq }: MaskGeometry): void {
 function checkCorner(name: string, mask: Tensor, retained: number): void {
   if (seen(mask) || !isReadable()) return;
   const [readable, g] = looked(name, mask, retained);
-  checkSliceable(name, readable, g);
+  checkSliceable(cpuMasks, name, readable, g);
   remember(mask, g);
 }
 
@@ -136,7 +136,7 @@ function isCornerRight(name: string, mask: Tensor, retained: number): boolean {
   if (seen(mask)) return true;
   if (!isReadable()) return false;
   const [readable, g] = looked(name, mask, retained);
-  if (!isSliceable(name, readable, g)) return false;
+  if (!isSliceable(cpuMasks, name, readable, g)) return false;
   remember(mask, g);
   return true;
 }

@@ -105,9 +105,7 @@ export function toGPU(tensor: CPUTensor, device: GPUDevice, options: ToGPUOption
   if (out === undefined) {
     out = webgpuOperations.empty(device, t.shape, t.dtype);
   } else {
-    // What `out` is compared with: its dtype and device.
-    const like = { dtype: t.dtype, device, operations: webgpuOperations } as GPUTensor;
-    checkAlongside("out", checkTensor("out", out), like);
+    checkAlongside("out", checkTensor("out", out), device, t.dtype);
     checkResultShape("out", out, t.shape);
   }
   write(out, bytesOf(t));

@@ -1,7 +1,7 @@
 /** Rows of the library's own tensors by their numbers: what runs along the sequence, in any layout, on CPU and GPU. */
 
 import { checkSameDevice } from "../../arguments.ts";
-import { tokenBackend } from "../../backends/cpu.ts";
+import { cpuTokens } from "../../backends/cpu.ts";
 import { wrongType, wrongValue } from "../../check.ts";
 import { elementBytes, isGPUTensor, zeros } from "../../tensor.ts";
 import type { CPUTensor, GPUTensor, RowGeometry, Tensor } from "../../types.ts";
@@ -12,7 +12,9 @@ type Encoder = GPUCommandEncoder | undefined;
 
 /** A new tensor where `like` lives. */
 export function emptyLike(like: Tensor, shape: readonly number[]): Tensor {
-  return isGPUTensor(like) ? like.operations.empty(like.device, shape, like.dtype) : zeros(shape, like.dtype);
+  return isGPUTensor(like)
+    ? like.operations.empty(like.device, shape, like.dtype)
+    : zeros(shape, like.dtype, undefined, like);
 }
 
 /** Rows of `from` into `to`, as token operations gather them; the indices may be row numbers of any order. */
@@ -25,7 +27,7 @@ function gatherRows(
   encoder: Encoder,
 ): Tensor {
   if (isGPUTensor(from)) from.operations.gather(to as GPUTensor, from, indices, g, encoder);
-  else tokenBackend(name, from).gather(to as CPUTensor, from, indices, g);
+  else cpuTokens(name, from).gather(to as CPUTensor, from, indices, g);
   return to;
 }
 

@@ -1,0 +1,39 @@
+/**
+ * The names of `random-ltd` for pages whose tokens and masks are on the GPU: what moves those on the CPU is left out, and
+ * CPU states and CPU attention masks are refused. Indices, `keepMask` and `paddingMask` are the CPU's as ever.
+ */
+import { wrongType } from "./check.ts";
+import { type MaskGather, type MaskSlice, maskGatherOn, maskSliceOn } from "./masks.ts";
+import {
+  type BertSampleTokens,
+  bertSampleTokensOn,
+  type GPTSampleTokens,
+  gptSampleTokensOn,
+} from "./sampling.ts";
+import { type GatherOperations, gatherTokensOn, type ScatterOperations, scatterTokensOn } from "./tokens.ts";
+import type { CPUTensor, GPUTensor } from "./types.ts";
+
+export * from "./index.ts";
+
+/** Refuses a tensor of the CPU, under the name of the caller's argument. */
+function refused(name: string, t: CPUTensor): never {
+  wrongType(name, "a GPU tensor with random-ltd/webgpu", t, "a CPU tensor");
+}
+
+/** Draws the tokens that each random-LTD layer of a decoder retains, and the attention mask among them. */
+export const gptSampleTokens: GPTSampleTokens<GPUTensor> = /* @__PURE__ */ gptSampleTokensOn(refused);
+
+/** Draws the tokens that each random-LTD layer of an encoder retains, and the attention mask among them. */
+export const bertSampleTokens: BertSampleTokens<GPUTensor> = /* @__PURE__ */ bertSampleTokensOn(refused);
+
+/** The attention mask among the retained tokens: its rows and columns at their positions. */
+export const maskGather: MaskGather<GPUTensor> = /* @__PURE__ */ maskGatherOn(refused);
+
+/** The top-left `K x K` of an attention mask. */
+export const maskSlice: MaskSlice<GPUTensor> = /* @__PURE__ */ maskSliceOn(refused);
+
+/** Takes the retained tokens out of the hidden states, and its exact gradient. */
+export const GatherTokens: GatherOperations<GPUTensor> = /* @__PURE__ */ gatherTokensOn(refused);
+
+/** Puts the tokens that a layer worked on back among the rest, and its exact gradient. */
+export const ScatterTokens: ScatterOperations<GPUTensor> = /* @__PURE__ */ scatterTokensOn(refused);
