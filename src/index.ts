@@ -22,7 +22,7 @@ export {
   toCPU,
   toGPU,
 } from "./backends/webgpu/transfer.ts";
-export { setCoreModule } from "./core/core.ts";
+export { loadCore, setCoreModule } from "./core/core.ts";
 export type { MaskGather, MaskOptions, MaskSlice } from "./masks.ts";
 export { retainedMask, tokensOfGroups } from "./positions.ts";
 export { addRandomLTDStateDict, removeRandomLTDStateDict, type StateDict } from "./routing/checkpoints.ts";

@@ -1,4 +1,4 @@
-import { coreModule } from "#core-module";
+import { compileCore, coreModule } from "#core-module";
 import { isObject, wrongType } from "../check.ts";
 
 /** The exports of assembly/index.ts. Addresses and lengths are in bytes unless said otherwise. */
@@ -76,6 +76,25 @@ export function setCoreModule(module: WebAssembly.Module): void {
     throw new WebAssembly.LinkError('"module" expected the core of random-ltd, got another module');
   }
   instance = started;
+}
+
+/**
+ * Compiles and starts the core without holding up the page. Only a browser that compiles nothing so large on its main
+ * thread at once needs it, Chromium below 115: the plain reference serves there until this is done.
+ *
+ * @param module The file `random-ltd/core.wasm`, compiled, instead of the core in the package.
+ * @throws By rejecting, where the runtime does not compile it.
+ * @example
+ * await loadCore();
+ */
+export async function loadCore(module?: WebAssembly.Module): Promise<void> {
+  const { exports } = await WebAssembly.instantiate(module ?? (await compileCore()));
+  instance = exports as unknown as Core;
+}
+
+/** Whether the core runs already. */
+export function isCoreStarted(): boolean {
+  return instance !== undefined;
 }
 
 /** The core's memory as bytes. A later call that grows it detaches the view: ask anew. */

@@ -5,3 +5,8 @@ import core from "../core.wasm?module";
 export function coreModule(): WebAssembly.Module {
   return core;
 }
+
+/** The same, as `loadCore` asks for it. */
+export async function compileCore(): Promise<WebAssembly.Module> {
+  return core;
+}

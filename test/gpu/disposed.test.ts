@@ -14,6 +14,7 @@ import {
   toCPU,
   toGPU,
 } from "../../src/index.ts";
+import type { IndexTensor } from "../../src/types.ts";
 import { openDevice } from "./dawn.ts";
 import { describeOnDawn } from "./on-dawn.ts";
 
@@ -97,7 +98,7 @@ describeOnDawn("disposed tensors", take, () => {
     const sampled = tensor(new Int32Array([0, 2, 1, 3, 0, 3]), [3, 1, K]);
     const all = toGPU(numbers(1, S, 1), device);
     const gather = async (indices: Tensor) =>
-      [...(await toCPU(GatherTokens.forward(all, indices))).data].join();
+      [...(await toCPU(GatherTokens.forward(all, indices as IndexTensor))).data].join();
     for (const ownBuffer of [true, false]) {
       let indices = toGPU(sampled, device);
       if (!ownBuffer) indices = gpuTensor(indices.buffer, indices.shape, "int32", { device });

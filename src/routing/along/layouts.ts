@@ -71,7 +71,7 @@ const TABLE: Readonly<Record<Extract<AlongSequence, string>, Omit<Layout, "is" |
   },
 };
 
-const NAMES = Object.keys(TABLE) as Extract<AlongSequence, string>[];
+const NAMES = /* @__PURE__ */ Object.keys(TABLE) as Extract<AlongSequence, string>[];
 
 /** Whether a shape is that of an attention mask for these sizes. */
 export function fitsMask(shape: readonly number[], { batch, seq }: Sizes): boolean {
