@@ -1,14 +1,6 @@
 /** How what callers hand over is held to each other: devices, dtypes, shapes and memory. */
 import { isObject, wrongType, wrongValue } from "./check.ts";
-import {
-  checkLength,
-  checkSameShape,
-  checkTensor,
-  isGPUTensor,
-  overlap,
-  placeOf,
-  zeros,
-} from "./tensor.ts";
+import { checkLength, checkSameShape, checkTensor, isGPUTensor, overlap, placeOf, zeros } from "./tensor.ts";
 import type { DType, Place, Tensor } from "./types.ts";
 
 /** A GPU tensor held to another must be on its device. */

@@ -4,6 +4,11 @@
  */
 import { cpuMasks, cpuTokens } from "./backends/cpu.ts";
 import { type MaskGather, type MaskSlice, maskGatherOn, maskSliceOn } from "./masks.ts";
+import { type ConvertToRandomLTD, convertOn } from "./routing/convert.ts";
+import type { FrameworkOps } from "./routing/framework-ops.ts";
+import { TokenDropLayer } from "./routing/layer.ts";
+import type { LayerOutput } from "./routing/layer-types.ts";
+import { tensorOpsOn } from "./routing/tensor-ops.ts";
 import {
   type BertSampleTokens,
   bertSampleTokensOn,
@@ -11,6 +16,7 @@ import {
   gptSampleTokensOn,
 } from "./sampling.ts";
 import { type GatherOperations, gatherTokensOn, type ScatterOperations, scatterTokensOn } from "./tokens.ts";
+import type { Tensor } from "./types.ts";
 
 export { type CPUBackendName, cpuBackend } from "./backends/cpu-backend.ts";
 export { prepareGPU, type RequestGPUDeviceOptions, requestGPUDevice } from "./backends/webgpu/prepare.ts";
@@ -26,7 +32,7 @@ export { loadCore, setCoreModule } from "./core/core.ts";
 export type { MaskGather, MaskOptions, MaskSlice } from "./masks.ts";
 export { retainedMask, tokensOfGroups } from "./positions.ts";
 export { addRandomLTDStateDict, removeRandomLTDStateDict, type StateDict } from "./routing/checkpoints.ts";
-export { type ConvertOptions, convertToRandomLTD, type Route } from "./routing/convert.ts";
+export type { ConvertOptions, ConvertToRandomLTD, Route } from "./routing/convert.ts";
 export {
   type DataEfficiencyConfig,
   type DisabledRandomLTD,
@@ -40,7 +46,7 @@ export type {
   TokensAt,
   TokensAtOptions,
 } from "./routing/framework-ops.ts";
-export { type DropRatio, RandomLayerTokenDrop, type RandomLayerTokenDropOptions } from "./routing/layer.ts";
+export type { DropRatio, RandomLayerTokenDropOptions, TokenDropLayer } from "./routing/layer.ts";
 export type {
   BackwardOptions,
   ForwardOptions,
@@ -64,7 +70,6 @@ export {
   type RandomLTDState,
 } from "./routing/scheduler.ts";
 export { LayerStack } from "./routing/stack.ts";
-export { tensorOps } from "./routing/tensor-ops.ts";
 export type {
   BertSampleTokens,
   GPTSampleOptions,
@@ -104,3 +109,33 @@ export const GatherTokens: GatherOperations = /* @__PURE__ */ gatherTokensOn(cpu
 
 /** Puts the tokens that a layer worked on back among the rest, and its exact gradient. */
 export const ScatterTokens: ScatterOperations = /* @__PURE__ */ scatterTokensOn(cpuTokens);
+
+/**
+ * The operations on this library's own tensors, the default of `RandomLayerTokenDrop`. Nothing is consumed.
+ *
+ * @example
+ * const layer = new RandomLayerTokenDrop(block, scheduler, 0, { ops: tensorOps });
+ */
+export const tensorOps: FrameworkOps<Tensor> = /* @__PURE__ */ tensorOpsOn(cpuTokens, cpuMasks);
+
+/**
+ * Wraps a layer so that, in training, it works on a random K of the S tokens of each row, the others passing by it.
+ * See {@link TokenDropLayer}.
+ *
+ * @example
+ * const layer = new RandomLayerTokenDrop(block, scheduler, 0, { alongSequence: ["position_ids"] });
+ */
+export class RandomLayerTokenDrop<
+  T = Tensor,
+  R extends LayerOutput<T> = LayerOutput<T>,
+> extends TokenDropLayer<T, R> {
+  protected override get defaultOps(): FrameworkOps<any> {
+    return tensorOps;
+  }
+}
+
+/** Wraps the layers that `random_ltd_layer_id` names, by number. */
+export const convertToRandomLTD: ConvertToRandomLTD = /* @__PURE__ */ convertOn(
+  RandomLayerTokenDrop,
+  tensorOps,
+);

@@ -4,6 +4,11 @@
  */
 import { wrongType } from "./check.ts";
 import { type MaskGather, type MaskSlice, maskGatherOn, maskSliceOn } from "./masks.ts";
+import { type ConvertToRandomLTD, convertOn } from "./routing/convert.ts";
+import type { FrameworkOps } from "./routing/framework-ops.ts";
+import { TokenDropLayer } from "./routing/layer.ts";
+import type { LayerOutput } from "./routing/layer-types.ts";
+import { tensorOpsOn } from "./routing/tensor-ops.ts";
 import {
   type BertSampleTokens,
   bertSampleTokensOn,
@@ -11,7 +16,7 @@ import {
   gptSampleTokensOn,
 } from "./sampling.ts";
 import { type GatherOperations, gatherTokensOn, type ScatterOperations, scatterTokensOn } from "./tokens.ts";
-import type { CPUTensor, GPUTensor } from "./types.ts";
+import type { CPUTensor, GPUTensor, Tensor } from "./types.ts";
 
 export * from "./index.ts";
 
@@ -37,3 +42,33 @@ export const GatherTokens: GatherOperations<GPUTensor> = /* @__PURE__ */ gatherT
 
 /** Puts the tokens that a layer worked on back among the rest, and its exact gradient. */
 export const ScatterTokens: ScatterOperations<GPUTensor> = /* @__PURE__ */ scatterTokensOn(refused);
+
+/**
+ * The operations on this library's own tensors, the default of `RandomLayerTokenDrop`. Nothing is consumed.
+ *
+ * @example
+ * const layer = new RandomLayerTokenDrop(block, scheduler, 0, { ops: tensorOps });
+ */
+export const tensorOps: FrameworkOps<Tensor> = /* @__PURE__ */ tensorOpsOn(refused, refused);
+
+/**
+ * Wraps a layer so that, in training, it works on a random K of the S tokens of each row, the others passing by it.
+ * See {@link TokenDropLayer}.
+ *
+ * @example
+ * const layer = new RandomLayerTokenDrop(block, scheduler, 0, { alongSequence: ["position_ids"] });
+ */
+export class RandomLayerTokenDrop<
+  T = GPUTensor,
+  R extends LayerOutput<T> = LayerOutput<T>,
+> extends TokenDropLayer<T, R> {
+  protected override get defaultOps(): FrameworkOps<any> {
+    return tensorOps;
+  }
+}
+
+/** Wraps the layers that `random_ltd_layer_id` names, by number. */
+export const convertToRandomLTD: ConvertToRandomLTD<GPUTensor> = /* @__PURE__ */ convertOn(
+  RandomLayerTokenDrop,
+  tensorOps,
+);

@@ -4,14 +4,13 @@ import { checkOps, type FrameworkOps } from "./framework-ops.ts";
 import {
   checkScheduler,
   type DropRatio,
-  RandomLayerTokenDrop,
   type RandomLayerTokenDropOptions,
+  type TokenDropLayer,
   WRAPPER_NAMES,
 } from "./layer.ts";
 import type { Layer, LayerOutput } from "./layer-types.ts";
 import type { RandomLTDScheduler } from "./scheduler.ts";
 import { LayerStack } from "./stack.ts";
-import { tensorOps } from "./tensor-ops.ts";
 
 /** Options of {@link convertToRandomLTD}. */
 export interface ConvertOptions<T> extends RandomLayerTokenDropOptions<T> {
@@ -33,56 +32,79 @@ export type Route =
       readonly dropRatio?: DropRatio;
     };
 
-/**
- * Wraps the layers that `random_ltd_layer_id` names, by number. The counterpart of DeepSpeed's `convert_to_random_ltd`
- * (`runtime/data_pipeline/data_routing/helper.py`), which goes by class and by substrings of names.
- *
- * The sampling ordinal of a wrapped layer is its place in the sorted ids, that of a route its first layer's.
- *
- * @param layers All of the model's layers, `total_layer_num` of them, in the order in which they run. They are not
- *   changed.
- * @param scheduler Its configuration says which layers are wrapped, and how.
- * @param options See {@link ConvertOptions}.
- * @returns The layers as one stack, which is itself a layer; a route is one element of its `layers`.
- * @throws TypeError for arguments of the wrong kind and where `random_ltd_layer_id` is missing; RangeError for another
- *   number of layers, and for routes that overlap, run backwards or leave `random_ltd_layer_id`.
- * @example
- * const stack = convertToRandomLTD(blocks, scheduler, { alongSequence: ["position_ids"] });
- * hidden = stack.forward(hidden, { attention_mask: mask, position_ids: positions });
- */
-export function convertToRandomLTD<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>>(
-  layers: readonly Layer<T, R>[],
-  scheduler: RandomLTDScheduler,
-  options: ConvertOptions<T> = {},
-): LayerStack<T, R> {
-  const given = checkList("layers", "an array of layers", layers) as Layer<T, R>[];
-  const { total_layer_num, random_ltd_layer_id: ids } = checkScheduler(scheduler).config;
-  if (given.length !== total_layer_num) {
-    wrongValue("layers", `total_layer_num layers, ${total_layer_num}`, given.length);
-  }
-  if (ids === undefined) wrongType("random_ltd_layer_id", "an array of layer numbers", ids);
-  checkOptions(options, ["routes", ...WRAPPER_NAMES]);
-  const { routes = [], ...rest } = options;
-  const { ops = tensorOps as unknown as FrameworkOps<T> } = options;
-  checkOps(ops);
-  const routesByFirst = checkRoutes(routes, ids, total_layer_num);
+/** What `convertToRandomLTD` of an entry is, `Own` being its own tensors. */
+export interface ConvertToRandomLTD<Own extends Tensor = Tensor> {
+  /**
+   * Wraps the layers that `random_ltd_layer_id` names, by number. The counterpart of DeepSpeed's `convert_to_random_ltd`
+   * (`runtime/data_pipeline/data_routing/helper.py`), which goes by class and by substrings of names.
+   *
+   * The sampling ordinal of a wrapped layer is its place in the sorted ids, that of a route its first layer's.
+   *
+   * @param layers All of the model's layers, `total_layer_num` of them, in the order in which they run. They are not
+   *   changed.
+   * @param scheduler Its configuration says which layers are wrapped, and how.
+   * @param options See {@link ConvertOptions}.
+   * @returns The layers as one stack, which is itself a layer; a route is one element of its `layers`.
+   * @throws TypeError for arguments of the wrong kind and where `random_ltd_layer_id` is missing; RangeError for another
+   *   number of layers, and for routes that overlap, run backwards or leave `random_ltd_layer_id`.
+   * @example
+   * const stack = convertToRandomLTD(blocks, scheduler, { alongSequence: ["position_ids"] });
+   * hidden = stack.forward(hidden, { attention_mask: mask, position_ids: positions });
+   */
+  <T = Own, R extends LayerOutput<T> = LayerOutput<T>>(
+    layers: readonly Layer<T, R>[],
+    scheduler: RandomLTDScheduler,
+    options?: ConvertOptions<T>,
+  ): LayerStack<T, R>;
+}
 
-  const converted: Layer<T, R>[] = [];
-  for (let i = 0; i < given.length; i++) {
-    const ordinal = ids.indexOf(i);
-    const route = routesByFirst.get(i);
-    if (ordinal < 0) {
-      converted.push(given[i]);
-    } else if (route === undefined) {
-      converted.push(new RandomLayerTokenDrop(given[i], scheduler, ordinal, rest));
-    } else {
-      const within = new LayerStack<T, R>(given.slice(i, route.last + 1), ops, rest);
-      const dropRatio = route.dropRatio === undefined ? rest.dropRatio : route.dropRatio;
-      converted.push(new RandomLayerTokenDrop<T, R>(within, scheduler, ordinal, { ...rest, dropRatio }));
-      i = route.last;
+/** An entry's `RandomLayerTokenDrop`. */
+type WrapperClass = new <T, R extends LayerOutput<T>>(
+  layer: Layer<T, R>,
+  scheduler: RandomLTDScheduler,
+  layerOrdinal: number,
+  options: RandomLayerTokenDropOptions<T>,
+) => TokenDropLayer<T, R>;
+
+/** `convertToRandomLTD` of an entry: what it wraps layers with, and its operations on its own tensors. */
+export function convertOn<Own extends Tensor>(
+  Wrapper: WrapperClass,
+  defaultOps: FrameworkOps<any>,
+): ConvertToRandomLTD<Own> {
+  const convert = <T, R extends LayerOutput<T>>(
+    layers: readonly Layer<T, R>[],
+    scheduler: RandomLTDScheduler,
+    options: ConvertOptions<T> = {},
+  ) => {
+    const given = checkList("layers", "an array of layers", layers) as Layer<T, R>[];
+    const { total_layer_num, random_ltd_layer_id: ids } = checkScheduler(scheduler).config;
+    if (given.length !== total_layer_num) {
+      wrongValue("layers", `total_layer_num layers, ${total_layer_num}`, given.length);
     }
-  }
-  return new LayerStack<T, R>(converted, ops, rest);
+    if (ids === undefined) wrongType("random_ltd_layer_id", "an array of layer numbers", ids);
+    checkOptions(options, ["routes", ...WRAPPER_NAMES]);
+    const { routes = [], ...rest } = options;
+    const ops: FrameworkOps<T> = checkOps(options.ops ?? defaultOps);
+    const routesByFirst = checkRoutes(routes, ids, total_layer_num);
+
+    const converted: Layer<T, R>[] = [];
+    for (let i = 0; i < given.length; i++) {
+      const ordinal = ids.indexOf(i);
+      const route = routesByFirst.get(i);
+      if (ordinal < 0) {
+        converted.push(given[i]);
+      } else if (route === undefined) {
+        converted.push(new Wrapper<T, R>(given[i], scheduler, ordinal, rest));
+      } else {
+        const within = new LayerStack<T, R>(given.slice(i, route.last + 1), ops, rest);
+        const dropRatio = route.dropRatio === undefined ? rest.dropRatio : route.dropRatio;
+        converted.push(new Wrapper<T, R>(within, scheduler, ordinal, { ...rest, dropRatio }));
+        i = route.last;
+      }
+    }
+    return new LayerStack<T, R>(converted, ops, rest);
+  };
+  return convert as ConvertToRandomLTD<Own>;
 }
 
 interface CheckedRoute {

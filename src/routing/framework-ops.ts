@@ -114,10 +114,10 @@ export interface TokensAt<T> {
 }
 
 /** A framework's operations, or a TypeError that names the missing one. */
-export function checkOps<T>(ops: FrameworkOps<T>): FrameworkOps<T> {
+export function checkOps<T>(ops: FrameworkOps<T> | undefined): FrameworkOps<T> {
   checkObject("ops", ops);
   for (const method of ["isTensor", "shapeOf", "at"] as const) {
-    if (typeof ops[method] !== "function") wrongType("ops", `an object with ${method}`, ops);
+    if (typeof ops![method] !== "function") wrongType("ops", `an object with ${method}`, ops);
   }
-  return ops;
+  return ops!;
 }

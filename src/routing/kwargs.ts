@@ -1,12 +1,12 @@
 /** What runs along the sequence beside the hidden states: held to them, then gathered with them. */
 import { checkChoice, checkList, isArray, isObject, wrongType, wrongValue } from "../check.ts";
 import type { MaskMode } from "../sampling.ts";
+import { isTensor } from "../tensor.ts";
 import { checkFits, fitsMask, type Layout, layoutOf, maskWanted, type Sizes } from "./along/layouts.ts";
 import { eachLeaf, mapTensors } from "./along/nested.ts";
 import { checkUnnamed } from "./along/unnamed.ts";
 import type { AlongSequence, FrameworkOps, TokensAt } from "./framework-ops.ts";
 import type { Kwargs } from "./layer-types.ts";
-import { tensorOps } from "./tensor-ops.ts";
 
 /** Which keyword arguments run along the sequence, and how. */
 export interface KwargsPlan {
@@ -82,7 +82,7 @@ export function checkKwargs<T>(kwargs: Kwargs, plan: KwargsPlan, ops: FrameworkO
   }
   // The library's own CPU tensors may stand beside those of every framework.
   const shapeOf = (value: unknown) => {
-    if (!tensorOps.isTensor(value)) return ops.isTensor(value) ? ops.shapeOf(value) : undefined;
+    if (!isTensor(value)) return ops.isTensor(value) ? ops.shapeOf(value) : undefined;
     return isArray(value.shape) ? (value.shape as number[]) : undefined;
   };
   checkUnnamed(kwargs, named, shapeOf, { ...sizes, batchFirst });

@@ -9,7 +9,7 @@ import {
   wrongValue,
 } from "../check.ts";
 import { checkTokenMask, type MaskMode, mostForced, sampleIndices } from "../sampling.ts";
-import { layerOf } from "../tensor.ts";
+import { checkTensor, isTensor, layerOf } from "../tensor.ts";
 import type { CPUTensor, Tensor } from "../types.ts";
 import { type AlongSequence, checkOps, type FrameworkOps } from "./framework-ops.ts";
 import { checkAlong, checkKwargs, checkMaskMode, gatherKwargs, type KwargsPlan } from "./kwargs.ts";
@@ -25,9 +25,8 @@ import {
 } from "./layer-types.ts";
 import { Carriage, carriedNames, checkElements, checkOutputs, statesOf, withStates } from "./outputs.ts";
 import type { RandomLTDScheduler } from "./scheduler.ts";
-import { tensorOps } from "./tensor-ops.ts";
 
-/** Options of {@link RandomLayerTokenDrop}. */
+/** Options of {@link TokenDropLayer}. */
 export interface RandomLayerTokenDropOptions<T> {
   /** The token operations of the tensors at hand. Default: those of this library's own CPU and GPU tensors. */
   ops?: FrameworkOps<T>;
@@ -79,6 +78,8 @@ interface Call<T> {
 }
 
 /**
+ * `RandomLayerTokenDrop` of every entry, but for the operations on the library's own tensors, which each adds.
+ *
  * Wraps a layer so that, in training, it works on a random K of the S tokens of each row, the others passing by it:
  * `h -> scatter(h, layer(gather(h)))`. The counterpart of DeepSpeed's `RandomLayerTokenDrop`
  * (`runtime/data_pipeline/data_routing/basic_layer.py`); random-LTD paper (arXiv 2211.11586), section 3.
@@ -92,7 +93,7 @@ interface Call<T> {
  * hidden = layer.forward(hidden, { attention_mask: mask, position_ids: positions });
  * hiddenGrad = layer.backward(hiddenGrad, { inPlace: true });
  */
-export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>>
+export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>>
   implements LayerObject<T, R>
 {
   /** The wrapped layer; a function became `{ forward }`. DeepSpeed's name for it, which its checkpoints carry. */
@@ -137,7 +138,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     this.layerOrdinal = checkInteger("layerOrdinal", layerOrdinal, 0, 2 ** 32 - 1);
     checkOptions(options, WRAPPER_NAMES);
     const { model_mask_name, model_type, hidden_state_order } = scheduler.config;
-    const { ops = tensorOps as unknown as FrameworkOps<T>, alongSequence = [], keepPrefix = 0 } = options;
+    const { ops = this.defaultOps, alongSequence = [], keepPrefix = 0 } = options;
     const { raiseToKept = false, dropRatio } = options;
     this.#ops = checkOps(ops);
     this.#keepPrefix = checkInteger("keepPrefix", keepPrefix, 0, 2 ** 31 - 1);
@@ -155,10 +156,15 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
       ]),
       batchFirst: this.#batchFirst,
     };
-    this.#carriage = new Carriage(outputs, this.#plan, ops);
+    this.#carriage = new Carriage(outputs, this.#plan, this.#ops);
     this.#raiseToKept = checkBoolean("raiseToKept", raiseToKept);
     if (dropRatio !== undefined && typeof dropRatio !== "function") checkRatio("dropRatio", dropRatio);
     this.#dropRatio = dropRatio;
+  }
+
+  /** The operations where the options name none: those of an entry, for the library's own tensors. */
+  protected get defaultOps(): FrameworkOps<any> | undefined {
+    return undefined;
   }
 
   /**
@@ -301,7 +307,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     const { batchOffset = 0, encoder, inPlace = false } = options;
     checkInteger("batchOffset", batchOffset, 0, 2 ** 32 - batch);
     checkBoolean("inPlace", inPlace);
-    if (tensorOps.isTensor(hiddenStates)) checkEncoder(encoder, hiddenStates);
+    if (isTensor(hiddenStates)) checkEncoder(encoder, hiddenStates);
     const retained = this.#reservedLength(batch, seq, options.keepMask);
     const dropping = retained < seq;
     if (dropping) checkKwargs(kwargs, this.#plan, ops, { batch, seq, retained });
@@ -361,7 +367,7 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     checkOptions(options, CALL_NAMES);
     const { batchOffset, encoder, inPlace = false } = options;
     checkBoolean("inPlace", inPlace);
-    if (tensorOps.isTensor(outGrad)) checkEncoder(encoder, outGrad);
+    if (isTensor(outGrad)) checkEncoder(encoder, outGrad);
     const { shape, indices } = this.#recall(batchOffset);
     checkShapeOf(
       "outGrad",
@@ -399,9 +405,11 @@ export class RandomLayerTokenDrop<T = Tensor, R extends LayerOutput<T> = LayerOu
     const indices = indicesOf(this.layerOrdinal);
     const whose = `for random-LTD layer ${this.layerOrdinal}`;
     // The library's CPU tensors serve every framework.
-    const ops = tensorOps.isTensor(indices) ? tensorOps : this.#ops;
-    if (!ops.isTensor(indices)) wrongType("indicesOf", `a tensor ${whose}`, indices);
-    const shape = (ops as FrameworkOps<unknown>).shapeOf(indices, "indicesOf");
+    const own = isTensor(indices);
+    if (!own && !this.#ops.isTensor(indices)) wrongType("indicesOf", `a tensor ${whose}`, indices);
+    const shape = own
+      ? checkTensor("indicesOf", indices).shape
+      : this.#ops.shapeOf(indices as T, "indicesOf");
     checkShapeOf("indicesOf", shape, [batch, retained], `shape [${[batch, retained]}] ${whose}`);
     return indices as T;
   }

@@ -2,7 +2,7 @@ import { checkInteger, checkObject, checkOptions, wrongType } from "../check.ts"
 import type { CPUTensor, Tensor } from "../types.ts";
 import { mapTensors } from "./along/nested.ts";
 import type { FrameworkOps } from "./framework-ops.ts";
-import { checkLayer, RandomLayerTokenDrop } from "./layer.ts";
+import { checkLayer, TokenDropLayer } from "./layer.ts";
 import {
   type BackwardOptions,
   CALL_NAMES,
@@ -58,7 +58,7 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
   /**
    * Runs the layers in order, each with the same keyword arguments.
    *
-   * @param hiddenStates As {@link RandomLayerTokenDrop.forward} takes them.
+   * @param hiddenStates As {@link TokenDropLayer.forward} takes them.
    * @param kwargs What every layer takes beside them, by name.
    * @param options See {@link ForwardOptions}.
    * @returns The last layer's hidden states; if a layer answers with an array, an array of them and of what all the
@@ -120,7 +120,7 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
     checkOptions(options, CALL_NAMES);
     const all = new Map<number, CPUTensor<Int32Array>>();
     for (const layer of this.layers) {
-      if (!(layer instanceof RandomLayerTokenDrop)) continue;
+      if (!(layer instanceof TokenDropLayer)) continue;
       const indices = layer.sample(batchSize, seqLength, options);
       if (indices !== null) all.set(layer.layerOrdinal, indices);
     }
@@ -143,7 +143,7 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
     checkInteger("seqLength", seqLength, 1, Number.MAX_SAFE_INTEGER);
     checkOptions(options, CALL_NAMES);
     const tokensOf = (layer: LayerObject<T, R>) =>
-      layer instanceof RandomLayerTokenDrop
+      layer instanceof TokenDropLayer
         ? layer.layerTokens(batchSize, seqLength, options)
         : (layer.layerTokens?.(batchSize, seqLength) ?? batchSize * seqLength);
     return this.layers.reduce((sum, layer) => sum + tokensOf(layer), 0);

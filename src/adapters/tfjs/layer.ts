@@ -2,7 +2,7 @@
 import { serialization, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import { checkObject, checkOptions, wrongType } from "../../check.ts";
 import type { AlongSequence } from "../../routing/framework-ops.ts";
-import { RandomLayerTokenDrop } from "../../routing/layer.ts";
+import { TokenDropLayer } from "../../routing/layer.ts";
 import type { RandomLTDScheduler } from "../../routing/scheduler.ts";
 import type { MaskMode } from "../../sampling.ts";
 import { tfjsOps } from "./ops.ts";
@@ -144,7 +144,7 @@ function derive(Layer: new (args: object) => Base) {
     readonly layer: TFLayer;
     readonly #args: RandomLTDLayerArgs;
     #scheduler: RandomLTDScheduler | undefined;
-    #wrapper: RandomLayerTokenDrop<Tensor, Tensor> | undefined;
+    #wrapper: TokenDropLayer<Tensor, Tensor> | undefined;
     /** What TF.js called this layer with, for the wrapped one. */
     #kwargs: unknown;
 
@@ -168,7 +168,7 @@ function derive(Layer: new (args: object) => Base) {
       this.#wrapper = undefined;
       if (scheduler === undefined) return;
       const { ordinal = 0, maskMode, alongSequence, keepPrefix, dropRatio } = this.#args;
-      this.#wrapper = new RandomLayerTokenDrop<Tensor, Tensor>(
+      this.#wrapper = new TokenDropLayer<Tensor, Tensor>(
         (hidden, kwargs) => this.#inner([hidden, ...this.#names.map((name) => kwargs[name] as Tensor)]),
         scheduler,
         ordinal,

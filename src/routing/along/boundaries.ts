@@ -1,7 +1,7 @@
 /** Boundaries of packed sequences among the retained tokens, for the library's own tensors. */
 import { wrongType, wrongValue } from "../../check.ts";
 import { checkDType, isGPUTensor, zeros } from "../../tensor.ts";
-import type { CPUTensor, GPUTensor, Tensor } from "../../types.ts";
+import type { CPUTensor, CPUTokens, GPUTensor, Tensor } from "../../types.ts";
 import { checkBeside, emptyLike, freeUnlessRecorded, pickRows } from "./rows.ts";
 
 /** Throws unless each row of boundaries, `[n+1]` or `[rows,n+1]`, ascends from 0 to S. */
@@ -38,6 +38,7 @@ function countsBelow({ data, shape: [batch, retained] }: CPUTensor, seq: number)
 
 /** `[B,n+1]` of boundaries `[n+1]` or `[1 or B,n+1]`, where they live. `indices` are checked, and on the CPU. */
 export function boundariesAmong(
+  cpu: CPUTokens,
   name: string,
   value: Tensor,
   indices: Tensor,
@@ -57,7 +58,7 @@ export function boundariesAmong(
   const [batch, ends] = [indices.shape[0], value.shape.at(-1)!];
   const shared = value.shape.length === 1 || value.shape[0] !== batch;
   const counts = countsBelow(indices, seq);
-  if (isGPUTensor(value)) return onGPU(name, value, counts, [batch, ends, seq], shared, encoder);
+  if (isGPUTensor(value)) return onGPU(cpu, name, value, counts, [batch, ends, seq], shared, encoder);
   checkBoundaries(name, value.data, value.shape, seq);
   const out = zeros([batch, ends], "int32");
   for (let i = 0; i < out.data.length; i++) {
@@ -69,6 +70,7 @@ export function boundariesAmong(
 
 /** Boundaries that can't be looked into are taken for indices of the counts: out of range they find nothing. */
 function onGPU(
+  cpu: CPUTokens,
   name: string,
   value: GPUTensor,
   counts: Int32Array,
@@ -80,7 +82,7 @@ function onGPU(
   let each: Tensor = value;
   if (shared && batch > 1) {
     made.push(emptyLike(value, [batch, ends]));
-    each = pickRows(name, made[0], value, new Int32Array(batch), 1, ends * 4, encoder);
+    each = pickRows(cpu, name, made[0], value, new Int32Array(batch), 1, ends * 4, encoder);
   }
   const table = emptyLike(value, [batch, seq + 1]) as GPUTensor;
   made.push(table);

@@ -1,10 +1,9 @@
 /** Rows of the library's own tensors by their numbers: what runs along the sequence, in any layout, on CPU and GPU. */
 
 import { checkSameDevice } from "../../arguments.ts";
-import { cpuTokens } from "../../backends/cpu.ts";
 import { wrongType, wrongValue } from "../../check.ts";
 import { elementBytes, isGPUTensor, zeros } from "../../tensor.ts";
-import type { CPUTensor, GPUTensor, RowGeometry, Tensor } from "../../types.ts";
+import type { CPUTensor, CPUTokens, GPUTensor, RowGeometry, Tensor } from "../../types.ts";
 import type { RowLayout, TokensAtOptions } from "../framework-ops.ts";
 import { axesOf, type RowView, rowAt, rowNumbers, rowView } from "./axes.ts";
 
@@ -19,6 +18,7 @@ export function emptyLike(like: Tensor, shape: readonly number[]): Tensor {
 
 /** Rows of `from` into `to`, as token operations gather them; the indices may be row numbers of any order. */
 function gatherRows(
+  cpu: CPUTokens,
   name: string,
   to: Tensor,
   from: Tensor,
@@ -27,12 +27,13 @@ function gatherRows(
   encoder: Encoder,
 ): Tensor {
   if (isGPUTensor(from)) from.operations.gather(to as GPUTensor, from, indices, g, encoder);
-  else cpuTokens(name, from).gather(to as CPUTensor, from, indices, g);
+  else cpu(name, from).gather(to as CPUTensor, from, indices, g);
   return to;
 }
 
 /** Rows of `from`, seen as `count` rows of `rowBytes`, by their numbers. */
 export function pickRows(
+  cpu: CPUTokens,
   name: string,
   to: Tensor,
   from: Tensor,
@@ -44,7 +45,7 @@ export function pickRows(
   if (count >= 2 ** 31) wrongValue(name, "fewer than 2^31 rows", count);
   const indices: CPUTensor = { data: numbers, shape: [1, numbers.length], dtype: "int32" };
   const g = { batch: 1, seq: count, retained: numbers.length, rowBytes, batchFirst: true };
-  return gatherRows(name, to, from, indices, g, encoder);
+  return gatherRows(cpu, name, to, from, indices, g, encoder);
 }
 
 /** Throws where indices on the GPU meet a tensor on the CPU, or on another device. */
@@ -57,6 +58,7 @@ export function checkBeside(name: string, value: Tensor, indices: Tensor): void 
 
 /** The retained rows of `value`, an argument called `name` that fits its layout. `indices` are checked. */
 export function rowsAlong(
+  cpu: CPUTokens,
   name: string,
   value: Tensor,
   indices: Tensor,
@@ -72,15 +74,15 @@ export function rowsAlong(
   const out = emptyLike(value, view.shape);
   if (outer * middle === 1 && rows === batch && firstPosition === 0) {
     const g = { batch, seq: seqLength, retained, rowBytes, batchFirst };
-    return gatherRows(name, out, value, indices, g, encoder);
+    return gatherRows(cpu, name, out, value, indices, g, encoder);
   }
-  if (isGPUTensor(indices)) return byGPUIndices(name, out, value as GPUTensor, indices, view, encoder);
+  if (isGPUTensor(indices)) return byGPUIndices(cpu, name, out, value as GPUTensor, indices, view, encoder);
   const positions = indices.data;
   checkPrefix(indices, firstPosition);
   const numbers = rowNumbers(view, batch, retained - firstPosition, (o, b, m, k) =>
     rowAt(view, o, b, m, positions[b * retained + firstPosition + k] - firstPosition),
   );
-  return pickRows(name, out, value, numbers, outer * rows * middle * view.length, rowBytes, encoder);
+  return pickRows(cpu, name, out, value, numbers, outer * rows * middle * view.length, rowBytes, encoder);
 }
 
 /** Throws unless all positions below the first of a table are among the checked indices, as `keepPrefix` has it. */
@@ -99,6 +101,7 @@ function checkPrefix({ data, shape: [batch, retained] }: CPUTensor, firstPositio
  * of tokens, so that one gather does it. What that takes in between is freed, unless the caller's encoder still needs it.
  */
 function byGPUIndices(
+  cpu: CPUTokens,
   name: string,
   out: Tensor,
   value: GPUTensor,
@@ -124,16 +127,18 @@ function byGPUIndices(
       rowAt(view, o, b, m, Math.max(0, s - firstPosition)),
     );
     from = make(value, [all, seq, row]);
-    pickRows(name, from, value, numbers, outer * rows * middle * length, rowBytes, encoder);
+    pickRows(cpu, name, from, value, numbers, outer * rows * middle * length, rowBytes, encoder);
   }
   let tiled: Tensor = indices;
   if (outer * middle > 1) {
     const numbers = rowNumbers(inOrder, batch, 1, (_, b) => b);
-    tiled = pickRows(name, make(indices, [all, retained]), indices, numbers, batch, retained * 4, encoder);
+    const to = make(indices, [all, retained]);
+    tiled = pickRows(cpu, name, to, indices, numbers, batch, retained * 4, encoder);
   }
   const done = batchFirst && firstPosition === 0;
   const gathered = done ? out : make(value, [all, retained, row]);
-  gatherRows(name, gathered, from, tiled, { batch: all, seq, retained, rowBytes, batchFirst: true }, encoder);
+  const g = { batch: all, seq, retained, rowBytes, batchFirst: true };
+  gatherRows(cpu, name, gathered, from, tiled, g, encoder);
   if (!done) {
     const numbers = rowNumbers(
       view,
@@ -141,7 +146,7 @@ function byGPUIndices(
       retained - firstPosition,
       (o, b, m, k) => ((o * batch + b) * middle + m) * retained + firstPosition + k,
     );
-    pickRows(name, out, gathered, numbers, all * retained, rowBytes, encoder);
+    pickRows(cpu, name, out, gathered, numbers, all * retained, rowBytes, encoder);
   }
   freeUnlessRecorded(made, encoder);
   return out;
