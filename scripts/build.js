@@ -12,10 +12,10 @@ process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
 await generate();
 
-/** Bundles the entries into `outdir`, under a condition of package.json's `imports` where one is given. */
-async function bundle(outdir, ...conditions) {
+/** Bundles entries into `outdir`, under a condition of package.json's `imports` where one is given. */
+async function bundle(outdir, entryPoints, ...conditions) {
   await build({
-    entryPoints: ENTRIES,
+    entryPoints,
     conditions,
     external: ["@jax-js/jax", "@tensorflow/*", "*.wasm", "*.wasm?module"],
     outdir,
@@ -32,19 +32,18 @@ async function bundle(outdir, ...conditions) {
   });
 }
 
-/** The package's entries. */
-const ENTRIES = {
-  index: "src/index.ts",
-  webgpu: "src/webgpu.ts",
-  jax: "src/adapters/jax.ts",
-  tfjs: "src/adapters/tfjs.ts",
-};
+/** The package's entries, but for the one whose core does less. */
+const ENTRIES = { index: "src/index.ts", jax: "src/adapters/jax.ts", tfjs: "src/adapters/tfjs.ts" };
+const WEBGPU = { webgpu: "src/webgpu.ts" };
 
 rmSync("dist", { recursive: true, force: true });
 try {
-  await bundle("dist");
+  await bundle("dist", ENTRIES);
+  await bundle("dist", WEBGPU, "sampling-alone");
   // Where no code is generated, a .wasm file is imported: package.json's `imports` say by which file of src/core.
-  for (const condition of ["workerd", "edge-light"]) await bundle(`dist/${condition}`, condition);
+  for (const condition of ["workerd", "edge-light"]) {
+    await bundle(`dist/${condition}`, { ...ENTRIES, ...WEBGPU }, condition);
+  }
 } catch {
   process.exit(1); // esbuild told why; uncaught, it would have binaryen print itself, all 8 MB
 }

@@ -14,12 +14,14 @@ const PARTS = {
     from: [
       "assembly",
       "asconfig.json",
+      "asconfig.sampling.json",
       "asconfig.heap-rows.json",
       "node_modules/assemblyscript/package.json",
     ],
     makes: [
-      ...["core", "heap-rows", "heap-rows-shared"].map((name) => `build/${name}.wasm`),
+      ...["core", "sampling", "heap-rows", "heap-rows-shared"].map((name) => `build/${name}.wasm`),
       "src/core/core-bytes.ts",
+      "src/core/sampling-bytes.ts",
       "src/adapters/tfjs/heap-rows-bytes.ts",
     ],
     make: makeWasm,
@@ -74,6 +76,8 @@ function asText(bytes) {
 async function makeWasm() {
   const core = await compiled("asconfig.json", "release", "build/core.wasm");
   writeFileSync("src/core/core-bytes.ts", constant("coreText", "The WASM core", core));
+  const sampling = await compiled("asconfig.sampling.json", "release", "build/sampling.wasm");
+  writeFileSync("src/core/sampling-bytes.ts", constant("samplingText", "Of the core what samples", sampling));
   const heap = await compiled("asconfig.heap-rows.json", "own", "build/heap-rows.wasm");
   const shared = await compiled("asconfig.heap-rows.json", "shared", "build/heap-rows-shared.wasm");
   writeFileSync(

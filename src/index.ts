@@ -2,7 +2,7 @@
  * Random layerwise token dropping for transformer training: deterministic sampling of the retained tokens, attention
  * masks among them, and exact gather and scatter of hidden states.
  */
-import { cpuMasks, cpuTokens } from "./backends/cpu.ts";
+import { cpuMasks, cpuTokens, sortingBackend } from "./backends/cpu.ts";
 import { type MaskGather, type MaskSlice, maskGatherOn, maskSliceOn } from "./masks.ts";
 import { type ConvertToRandomLTD, convertOn } from "./routing/convert.ts";
 import type { FrameworkOps } from "./routing/framework-ops.ts";
@@ -15,6 +15,7 @@ import {
   type GPTSampleTokens,
   gptSampleTokensOn,
 } from "./sampling.ts";
+import { type TokenSort, tokenSortOn } from "./sort.ts";
 import { type GatherOperations, gatherTokensOn, type ScatterOperations, scatterTokensOn } from "./tokens.ts";
 import type { Tensor } from "./types.ts";
 
@@ -78,7 +79,7 @@ export type {
   SampledTokens,
   SampleOptions,
 } from "./sampling.ts";
-export { tokenSort } from "./sort.ts";
+export type { TokenSort } from "./sort.ts";
 export { layerOf, tensor } from "./tensor.ts";
 export type {
   GatherBackwardOptions,
@@ -97,6 +98,9 @@ export const gptSampleTokens: GPTSampleTokens = /* @__PURE__ */ gptSampleTokensO
 
 /** Draws the tokens that each random-LTD layer of an encoder retains, and the attention mask among them. */
 export const bertSampleTokens: BertSampleTokens = /* @__PURE__ */ bertSampleTokensOn(cpuMasks);
+
+/** Puts positions that a caller drew elsewhere into the order that gather and scatter need. */
+export const tokenSort: TokenSort = /* @__PURE__ */ tokenSortOn(sortingBackend);
 
 /** The attention mask among the retained tokens: its rows and columns at their positions. */
 export const maskGather: MaskGather = /* @__PURE__ */ maskGatherOn(cpuMasks);

@@ -2,6 +2,7 @@
  * The names of `random-ltd` for pages whose tokens and masks are on the GPU: what moves those on the CPU is left out, and
  * CPU states and CPU attention masks are refused. Indices, `keepMask` and `paddingMask` are the CPU's as ever.
  */
+import { referenceSorting } from "./backends/reference/sort.ts";
 import { wrongType } from "./check.ts";
 import { type MaskGather, type MaskSlice, maskGatherOn, maskSliceOn } from "./masks.ts";
 import { type ConvertToRandomLTD, convertOn } from "./routing/convert.ts";
@@ -15,6 +16,7 @@ import {
   type GPTSampleTokens,
   gptSampleTokensOn,
 } from "./sampling.ts";
+import { type TokenSort, tokenSortOn } from "./sort.ts";
 import { type GatherOperations, gatherTokensOn, type ScatterOperations, scatterTokensOn } from "./tokens.ts";
 import type { CPUTensor, GPUTensor, Tensor } from "./types.ts";
 
@@ -30,6 +32,12 @@ export const gptSampleTokens: GPTSampleTokens<GPUTensor> = /* @__PURE__ */ gptSa
 
 /** Draws the tokens that each random-LTD layer of an encoder retains, and the attention mask among them. */
 export const bertSampleTokens: BertSampleTokens<GPUTensor> = /* @__PURE__ */ bertSampleTokensOn(refused);
+
+/**
+ * Puts positions that a caller drew elsewhere into the order that gather and scatter need: by the plain reference, as
+ * the core of this entry samples and nothing else.
+ */
+export const tokenSort: TokenSort = /* @__PURE__ */ tokenSortOn(() => referenceSorting);
 
 /** The attention mask among the retained tokens: its rows and columns at their positions. */
 export const maskGather: MaskGather<GPUTensor> = /* @__PURE__ */ maskGatherOn(refused);

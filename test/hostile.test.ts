@@ -70,7 +70,7 @@ const floats = (...shape: number[]): CPUTensor<Float32Array> =>
     shape,
   );
 const ints = (values: number[], ...shape: number[]) => tensor(Int32Array.from(values), shape);
-const as = (array: any, t: CPUTensor): CPUTensor => tensor(array.from(t.data), t.shape);
+const as = (array: any, t: CPUTensor): CPUTensor<any> => tensor(array.from(t.data), t.shape);
 
 describe.each(CPU_BACKENDS)("on the %s backend", (backend) => {
   const on = (name: string, run: () => void) =>
@@ -110,7 +110,7 @@ describe.each(CPU_BACKENDS)("on the %s backend", (backend) => {
     const indices = ints([1, 4, 0, 3], 2, 2);
     for (const operations of [undefined, {}, null]) {
       const all = { ...floats(2, 5, 3), operations };
-      expect(GatherTokens.forward(all, { ...indices, operations } as CPUTensor)).toEqual(
+      expect(GatherTokens.forward(all, { ...indices, operations } as CPUTensor<Int32Array>)).toEqual(
         GatherTokens.forward(floats(2, 5, 3), indices),
       );
       expect(tokenSort({ ...indices, operations } as CPUTensor, 5)).toEqual(tokenSort(indices, 5));
@@ -163,7 +163,7 @@ describe.each(CPU_BACKENDS)("on the %s backend", (backend) => {
 
   on("memory that goes away while arguments are read is refused, and nothing is written", () => {
     const indices = ints([1, 4, 0, 3], 2, 2);
-    const gone = (t: CPUTensor, then: CPUTensor): CPUTensor =>
+    const gone = (t: CPUTensor, then: CPUTensor): CPUTensor<any> =>
       Object.defineProperty({ ...then }, "shape", {
         enumerable: true,
         get() {

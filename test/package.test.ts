@@ -60,6 +60,19 @@ describe("the packed package", () => {
        const part = tensor(new Float32Array(2), [1, 1, 2]);
        const mask = tensor(new Uint8Array(4).fill(1), [1, 1, 2, 2]);
        const sample = { reservedLength: 1, seqLength: 2, batchSize: 1, seed: 1, attnMask: mask };
+       const schedule_config = { require_steps: 4, seq_per_step: 1 };
+       const scheduler = new small.RandomLTDScheduler({
+         ...{ total_layer_num: 1, random_ltd_layer_num: 1, random_ltd_layer_id: [0] },
+         ...{ model_mask_name: null, model_type: "decoder", hidden_state_order: "batch_seq_dim" },
+         ...{ global_batch_size: 1, micro_batch_size: 1 },
+         random_ltd_schedule: { min_value: 1, max_value: 2, schedule_type: "fixed_linear", schedule_config },
+       });
+       const block = { forward: (states) => states, backward: (grad) => grad };
+       const wrapped = (training) => {
+         const layer = new small.RandomLayerTokenDrop(block, scheduler, 0);
+         if (!training) layer.eval();
+         return layer;
+       };
        console.log(JSON.stringify({
          same,
          names: Object.keys(whole).join() === Object.keys(small).join(),
@@ -76,6 +89,9 @@ describe("the packed package", () => {
            () => small.gptSampleTokens(sample),
            () => small.gptSampleTokens({ ...sample, maskMode: "slice-unchecked" }),
            () => small.bertSampleTokens(sample),
+           () => wrapped(true).forward(x),
+           () => wrapped(false).forward(x),
+           () => small.convertToRandomLTD([block], scheduler).forward(x),
          ].map(refused),
          x: x.data.join(),
        }));`,
@@ -112,9 +128,10 @@ describe("the packed package", () => {
     });
     const arguments_ = "activations retainedGrad retainedGrad allActivations outGrad mask mask".split(" ");
     expect(refused).toEqual(
-      [...arguments_, "attnMask", "attnMask", "attnMask"].map(
-        (name) => `TypeError: "${name}" expected a GPU tensor with random-ltd/webgpu, got a CPU tensor`,
-      ),
+      [
+        ...[...arguments_, "attnMask", "attnMask", "attnMask"],
+        ...["hiddenStates", "hiddenStates", "hiddenStates"],
+      ].map((name) => `TypeError: "${name}" expected a GPU tensor with random-ltd/webgpu, got a CPU tensor`),
     );
   });
 
