@@ -1,4 +1,4 @@
-/** The digits that ship with the page: see data/make.ts for how they lie. */
+/** The digits that ship with the page: see node/make-data.ts for how they lie. */
 
 /** Pixels across a digit: as it ships, without its empty edge, and whole. */
 const SHIPPED = 24;

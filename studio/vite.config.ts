@@ -1,7 +1,7 @@
 /** The page: `npm run studio` serves it, `npm run studio:build` makes build/studio, which works from any path. */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
-import { makeData } from "./data/make.ts";
+import { makeData } from "./node/make-data.ts";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { whyNot } from "../../scripts/swiftshader.js";
-import { keptRaces, openSite, race, type Site, visit } from "./browser.ts";
+import { keptRaces, openSite, race, type Site, visit } from "../../studio/node/site.ts";
 
 const reason = whyNot();
 if (reason !== undefined && process.env.CI) throw new Error(`no Chromium in CI: ${reason}`);

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { whyNot } from "../../scripts/swiftshader.js";
-import { keptRaces, openSite, race, type Site, type Visit, visit } from "./browser.ts";
+import { keptRaces, openSite, race, type Site, type Visit, visit } from "../../studio/node/site.ts";
 
 const reason = whyNot();
 if (reason !== undefined && process.env.CI) throw new Error(`no Chromium in CI: ${reason}`);
@@ -106,7 +106,7 @@ describe.skipIf(reason !== undefined)(`the page ${reason ?? ""}`, () => {
   test("the fingerprint is the one that Node prints, in two browser contexts", async () => {
     const address = "?task=digits&seed=99";
     const shown = async () => (await at(address)).page.locator("#runs code").innerText();
-    const printed = execFileSync("node", ["scripts/run.js", "studio/fingerprint-cli.ts", address], {
+    const printed = execFileSync("node", ["scripts/run.js", "studio/node/fingerprint.ts", address], {
       encoding: "utf8",
     });
     expect([await shown(), await shown()]).toEqual([printed.trim(), printed.trim()]);

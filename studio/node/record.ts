@@ -1,10 +1,10 @@
 /** Records the race that the page shows before Start: npm run studio:record [-- seconds]. Node, WASM, one thread. */
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { layersOf } from "./plan.ts";
-import { defaultsOf } from "./settings.ts";
-import { drive } from "./worker/drive.ts";
-import { append, emptySeries, type LaneSeries, type News } from "./worker/protocol.ts";
+import { layersOf } from "../plan.ts";
+import { defaultsOf } from "../settings.ts";
+import { drive } from "../worker/drive.ts";
+import { append, emptySeries, type LaneSeries, type News } from "../worker/protocol.ts";
 
 const seconds = Number(process.argv[2] ?? 120);
 const settings = { ...defaultsOf("arrows"), seconds, backend: "wasm" as const };

@@ -3,12 +3,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { build } from "vite";
 import { chromiumLaunch } from "../../scripts/swiftshader.js";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
+const root = process.cwd();
 export const folder: string = join(root, "build/studio");
 
 const TYPES: Record<string, string> = { ".js": "text/javascript", ".html": "text/html", ".css": "text/css" };
