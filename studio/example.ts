@@ -39,7 +39,7 @@ export async function exampleOf(task: TaskName): Promise<Example> {
     caption:
       task === "text"
         ? `${seqLength} letters of the book, a token each.`
-        : "The query, then 127 arrows: each says where one node leads. Every node's arrow stands there 15 or 16 times.",
+        : "The query, then 127 arrows: each says where one node leads. Every node's arrow stands there 31 or 32 times.",
     words,
     spaced: task === "arrows",
     nameOf: (token) => `Token ${token} (${words[token].trim() || "a blank"})`,
@@ -54,11 +54,11 @@ function lettersOf(data: ArrayBuffer, count: number): string[] {
 }
 
 /** Nodes of *arrows*. */
-export const NODES = 8;
+export const NODES = 4;
 
 /** A row of *arrows* in words: out of the very batch that a run sees first. */
 function arrowsOf(seqLength: number): string[] {
-  const [nodes, hops] = [NODES, 6];
+  const [nodes, hops] = [NODES, 4];
   const { tokens } = arrows({ seq: seqLength, nodes, hops }).batch(7, 0, 1);
   const V = followerVocab(nodes);
   const ones = (token: number) => {
@@ -72,7 +72,7 @@ function arrowsOf(seqLength: number): string[] {
   });
 }
 
-/** Nodes by letters, A to H. */
+/** Nodes by letters, from A on. */
 export function letter(node: number): string {
   return String.fromCharCode(65 + node);
 }

@@ -5,7 +5,7 @@ import type { LaneName, Settings } from "./settings.ts";
 import { TASKS } from "./settings.ts";
 
 /** Layers of the shallow control of each task: the best of the shallow models in docs/evidence.md. */
-export const SHALLOW: Readonly<Record<Settings["task"], number>> = { arrows: 3, digits: 1, text: 2 };
+export const SHALLOW: Readonly<Record<Settings["task"], number>> = { arrows: 2, digits: 1, text: 2 };
 
 /** Positions that are always retained: the query of *arrows*. */
 export const KEEP_PREFIX: Readonly<Record<Settings["task"], number>> = { arrows: 1, digits: 0, text: 0 };

@@ -44,13 +44,13 @@ export const TASKS: Readonly<Record<TaskName, TaskDefaults>> = {
   // Few channels, much depth, repeated tokens: where dropping wins outright.
   arrows: {
     seqLength: 128,
-    layers: 6,
+    layers: 4,
     channels: 32,
-    batch: 32,
+    batch: 16,
     reserved: 32,
     growth: "constant",
     until: 93,
-    rate: 4500,
+    rate: 6000,
   },
   digits: {
     seqLength: 196,

@@ -11,14 +11,16 @@ const settings = { ...defaultsOf("arrows"), seconds, backend: "wasm" as const };
 const series = new Map(settings.lanes.map((lane) => [lane, emptySeries(lane, layersOf(settings, lane))]));
 
 function hear(news: News): void {
-  if (news.kind === "compiling") process.stderr.write(`\rcompiling ${news.done + 1} of ${news.of}    `);
+  if (news.kind === "compiling") console.error(`compiling ${news.done + 1} of ${news.of}`);
   if (news.kind === "steps") {
     append(series.get(news.lane)!.steps, news.steps);
-    process.stderr.write(`\r${news.lane} ${news.steps.seconds.at(-1)?.toFixed(0)} of ${seconds} s    `);
   }
   if (news.kind === "held") {
     const one = series.get(news.lane)!;
     series.set(news.lane, { ...one, held: [...one.held, news.held], rowLosses: news.rowLosses });
+    console.error(
+      `${news.lane}: loss ${news.held.loss.toFixed(3)} after ${news.held.seconds.toFixed(0)} of ${seconds} s`,
+    );
   }
 }
 

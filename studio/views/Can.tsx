@@ -45,7 +45,7 @@ function Answers() {
     <table class="preds">
       <thead>
         <tr>
-          <th scope="col">{settings.value.task === "digits" ? "Digit" : "Start, and six hops on"}</th>
+          <th scope="col">{settings.value.task === "digits" ? "Digit" : "Start, and four hops on"}</th>
           {first.right.map((right, i) => (
             <th scope="col" key={String(i)}>
               {first.images ? (

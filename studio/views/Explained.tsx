@@ -55,9 +55,9 @@ export function Explained() {
           <dd>One race is one race. Run it with more seeds before you believe a small difference.</dd>
           <dt>arrows</dt>
           <dd>
-            Made up so that depth is needed and tokens repeat: each example holds a random map of eight nodes
-            as 127 arrows, and asks where six hops from a start lead. Real tasks lie between this and the next
-            letter of a book.
+            Made up so that depth is needed and tokens repeat: each example holds a random map of four nodes
+            as 127 arrows, and asks where four hops from a start lead. Real tasks lie between this and the
+            next letter of a book.
           </dd>
           <dt>WebGPU</dt>
           <dd>
