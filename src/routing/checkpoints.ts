@@ -10,7 +10,7 @@ export type StateDict<V = unknown> = Readonly<Record<string, V>> | ReadonlyMap<s
 const SEGMENT = "random_ltd_layer";
 
 /**
- * Takes the wrappers' segment `random_ltd_layer` out of every name, so that a checkpoint fits the plain model. The
+ * Removes the wrappers' segment `random_ltd_layer` from every name, so that a checkpoint fits the plain model. The
  * counterpart of DeepSpeed's `remove_random_ltd_state_dict` (`runtime/data_pipeline/data_routing/helper.py`), but by
  * whole segments (`my_random_ltd_layers.weight` stays) and with a wrapped root (`random_ltd_layer.weight`) included.
  *
@@ -47,13 +47,14 @@ export function addRandomLTDStateDict<S extends StateDict>(stateDict: S, layers:
     if (found.has(layer)) wrongValue("layers", "each layer once", layer);
     found.set(layer, false);
   }
-  // Only what is as long as a layer's name is looked up: else a name's time would grow with the square of its segments.
+  // Only prefixes as long as some layer's name are looked up; otherwise the time would grow with the square of
+  // segments.
   const lengths = new Set(Array.from(found.keys(), (layer) => layer.length));
   const result = renamed(stateDict, (name) => {
     const segments = name.split(".");
     if (segments.includes(SEGMENT)) wrongValue("stateDict", `names without ${SEGMENT}`, name);
     const out: string[] = [];
-    let end = 0; // of what precedes a segment, which may be a wrapped layer
+    let end = 0; // of the part before a segment, which may be the name of a wrapped layer
     segments.forEach((segment, i) => {
       const prefix = lengths.has(end) ? name.slice(0, end) : undefined;
       if (prefix !== undefined && found.has(prefix)) {
@@ -71,7 +72,7 @@ export function addRandomLTDStateDict<S extends StateDict>(stateDict: S, layers:
   return result;
 }
 
-/** A Map of any realm: its own getter tells it, where `instanceof` knows only this realm's. */
+/** A Map from any realm, recognized by its own getter: `instanceof` knows only those of this realm. */
 function isMap(value: unknown): value is ReadonlyMap<unknown, unknown> {
   try {
     Reflect.getOwnPropertyDescriptor(Map.prototype, "size")!.get!.call(value);
@@ -81,7 +82,7 @@ function isMap(value: unknown): value is ReadonlyMap<unknown, unknown> {
   }
 }
 
-/** An object as `{ ... }` makes it, of any realm. A class, a Set or a Date may hold what its own keys don't show. */
+/** An object as `{ ... }` makes it, from any realm. Instances of classes may hold what their own keys don't show. */
 function isPlain(value: unknown): value is object {
   if (!isObject(value)) return false;
   const prototype = Object.getPrototypeOf(value);

@@ -15,15 +15,15 @@ import { LayerStack } from "./stack.ts";
 /** Options of {@link convertToRandomLTD}. */
 export interface ConvertOptions<T> extends RandomLayerTokenDropOptions<T> {
   /**
-   * Routes, each from its first layer to its last: one gather before the one, one scatter after the other, the same
-   * tokens all the way between, as TREAD (arXiv 2501.04765) does. Layer numbers as in `random_ltd_layer_id`, negative
-   * ones from the end; every layer of a route must be in it. Layers in no route are wrapped one by one. As an object, a
-   * route may drop a part of its own, TREAD's selection ratio.
+   * Routes, each given by its first and its last layer. There is one gather before the first and one scatter after the
+   * last, and the same tokens go through all layers between, as in TREAD (arXiv 2501.04765). Layers have the numbers of
+   * `random_ltd_layer_id` (negative ones count from the end), which must list every layer of a route. Layers in no
+   * route are wrapped one by one. Given as an object, a route may have its own drop ratio, TREAD's selection ratio.
    */
   routes?: readonly Route[];
 }
 
-/** The first and the last layer of a route, alone or with the part of the tokens that it drops. */
+/** The first and the last layer of a route, alone or with its drop ratio. */
 export type Route =
   | readonly [first: number, last: number]
   | {
@@ -35,8 +35,9 @@ export type Route =
 /** What `convertToRandomLTD` of an entry is, `Own` being its own tensors. */
 export interface ConvertToRandomLTD<Own extends Tensor = Tensor> {
   /**
-   * Wraps the layers that `random_ltd_layer_id` names, by number. The counterpart of DeepSpeed's `convert_to_random_ltd`
-   * (`runtime/data_pipeline/data_routing/helper.py`), which goes by class and by substrings of names.
+   * Wraps the layers that `random_ltd_layer_id` names, by number. The counterpart of DeepSpeed's
+   * `convert_to_random_ltd` (`runtime/data_pipeline/data_routing/helper.py`), which goes by class and by substrings of
+   * names.
    *
    * The sampling ordinal of a wrapped layer is its place in the sorted ids, that of a route its first layer's.
    *

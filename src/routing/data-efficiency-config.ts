@@ -16,7 +16,7 @@ export interface DisabledRandomLTD {
   readonly layer_token_lr_schedule: { readonly enabled: false };
 }
 
-/** What {@link parseDataEfficiencyConfig} gives: DeepSpeed's structure and keys, its defaults filled in. */
+/** What {@link parseDataEfficiencyConfig} returns: DeepSpeed's structure and keys, with defaults filled in. */
 export interface DataEfficiencyConfig {
   readonly enabled: boolean;
   /** An unsigned 64-bit number. Default 1234. */
@@ -35,11 +35,12 @@ const DISABLED: DisabledRandomLTD = { enabled: false, layer_token_lr_schedule: {
  * Reads the `data_efficiency` part of a DeepSpeed configuration, its JSON unchanged. The counterpart of
  * `get_data_efficiency_config` (`runtime/data_pipeline/config.py`), with what DeepSpeed's engine adds and checks later:
  * `global_batch_size` and `micro_batch_size` default to `train_batch_size` and `train_micro_batch_size_per_gpu`, and
- * layer counts and ids are held to each other. Where `train_batch_size` is missing, it is the micro-batch times
- * `gradient_accumulation_steps` (default 1), for one device; "auto", as HuggingFace's Trainer takes it, counts as missing.
+ * layer counts and ids are checked against each other. Where `train_batch_size` is missing, it is the micro-batch times
+ * `gradient_accumulation_steps` (default 1), for one device; "auto", as HuggingFace's Trainer takes it, counts as
+ * missing.
  *
- * `enabled` is false by default at each level, and a level that is off switches off what lies below it, which then is
- * not looked into. `data_sampling`, and every key beside `data_efficiency`, is another feature's and passed over.
+ * `enabled` is false by default at each level. A level that is off switches off everything below it, which is then not
+ * checked. `data_sampling` and every key beside `data_efficiency` belong to other features and are ignored.
  *
  * @param config The whole configuration, or its `data_efficiency` object alone (then `random_ltd` itself holds the
  *   batch sizes).
@@ -105,7 +106,7 @@ const BATCH = "train_batch_size";
 const MICRO = "train_micro_batch_size_per_gpu";
 const ACCUMULATION = "gradient_accumulation_steps";
 
-/** HuggingFace's Trainer fills in "auto" from its own arguments, which aren't to be seen here. */
+/** HuggingFace's Trainer replaces "auto" by its own arguments, which are not known here. */
 function isTold(size: unknown): boolean {
   return size !== undefined && size !== "auto";
 }
@@ -115,7 +116,7 @@ function globalBatchSize(whole: Readonly<Record<string, unknown>>): number {
   const { [BATCH]: batch, [MICRO]: micro, [ACCUMULATION]: steps = 1 } = whole;
   if (isTold(batch)) return checkInteger(BATCH, batch, 1, MAX_LENGTH);
   if (!isTold(micro) || steps === "auto") {
-    // Of the keys at hand, the first that would have helped.
+    // The first of the missing keys that would have helped.
     const key = isTold(micro) ? ACCUMULATION : batch === undefined && micro !== undefined ? MICRO : BATCH;
     const sizes = `${BATCH}, or ${MICRO} and ${ACCUMULATION}`;
     wrongType(key, `a number (${sizes}; "auto" is the Trainer's to fill in)`, whole[key]);
@@ -125,8 +126,8 @@ function globalBatchSize(whole: Readonly<Record<string, unknown>>): number {
 }
 
 /**
- * Other keys of the whole configuration are DeepSpeed's own, but a slip of this one would switch everything off. With a
- * mark in front (`_data_efficiency`) it is no slip: that is how a section of JSON is switched off by hand.
+ * Other keys of the whole configuration are DeepSpeed's own, but a typo in this one would switch everything off. With a
+ * mark in front (`_data_efficiency`) it is no typo: that is how a section of JSON is disabled by hand.
  */
 function checkMisspelling(whole: Readonly<Record<string, unknown>>): void {
   for (const key of Object.keys(whole)) {

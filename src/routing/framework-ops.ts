@@ -1,29 +1,30 @@
 /**
  * What the layer wrapper asks of a tensor type: the one interface that a framework's adapter implements.
  *
- * Ownership. Some frameworks free what they are given (jax-js), others don't. The words below say which arguments a
- * method *borrows*, so that they can be used again, and which it *takes over*, so that they are not. An adapter whose
- * tensors are consumed by use takes a reference to what it borrows; for everyone else the words mean nothing.
+ * Ownership. Some frameworks (jax-js) free the tensors that a function is given, others don't. The comments below say
+ * which arguments a method *borrows*, so that the caller can use them again, and which it *takes over*, so that the
+ * caller must not. An adapter to a framework that consumes tensors must take a reference to what it borrows; others can
+ * ignore this.
  */
 import { checkObject, wrongType } from "../check.ts";
 import type { CPUTensor } from "../types.ts";
 
-/** A layout by its dimensions, counted from 0: `[3,B,S]`, `[1,1,S,D]`, `[S,1,1,D]` and whatever else there is. */
+/** A layout given by its dimensions, counted from 0: `[3,B,S]`, `[1,1,S,D]`, `[S,1,1,D]` or any other. */
 export interface AxesLayout {
   /** The dimension that runs along the sequence. */
   readonly seqAxis: number;
-  /** The dimension of the batch, of length B, or of 1, which serves every row; null puts a batch in front. */
+  /** The dimension of the batch, of length B, or of 1, which serves every row. With null, a batch is put in front. */
   readonly batchAxis: number | null;
   /**
-   * The position that the first row stands for. A table that leaves out the prefix tokens has a row for each position
-   * from here on, and so has what the layer gets; `keepPrefix` must be at least this. Default 0.
+   * The position of the first row. A table without the prefix tokens has rows for the positions from here on, and so
+   * has what the layer gets. `keepPrefix` must be at least this. Default 0.
    */
   readonly firstPosition?: number;
 }
 
 /**
  * How rows of a tensor run along the sequence: `[B,S,...]`, `[S,B,...]` (B may be 1, which serves every row), or
- * `[S,...]` without a batch; DeepSpeed's words for the first two. Or any dimensions.
+ * `[S,...]` without a batch, the first two by DeepSpeed's names; or any other dimensions.
  */
 export type RowLayout = "batch_seq_dim" | "seq_batch_dim" | "seq_dim" | AxesLayout;
 
@@ -49,7 +50,7 @@ export interface TokensAtOptions {
 }
 
 /**
- * A framework's token operations. Everything is checked before they are called: they may trust shapes.
+ * A framework's token operations. Arguments are checked before these are called, so they can rely on shapes.
  *
  * @example
  * const ops: FrameworkOps<Matrix> = {
@@ -62,17 +63,17 @@ export interface TokensAtOptions {
 export interface FrameworkOps<T> {
   /** Whether `value` is one of the framework's tensors. */
   isTensor(value: unknown): value is T;
-  /** The dimensions of a tensor, which is borrowed. `name` is what the caller calls it, where it has to be refused. */
+  /** The dimensions of a tensor, which is borrowed. `name` is what an error calls it, if it must be refused. */
   shapeOf(tensor: T, name?: string): readonly number[];
-  /** Another reference to `tensor`, where use consumes one; missing where it doesn't. */
+  /** Another reference to `tensor`. Only for frameworks where using a tensor consumes a reference. */
   retain?(tensor: T): T;
-  /** Lets go of a reference that won't be used, where use consumes them; missing where it doesn't. */
+  /** Drops a reference that won't be used. Only for such frameworks. */
   dispose?(tensor: T): void;
   /**
-   * The operations at the retained positions of one call, so that what is made of the indices is made once.
+   * The operations at the retained positions of one call, so that anything derived from the indices is made once.
    *
-   * @param sampledIndices int32 `[B,K]`, each row ascending and distinct: as the sampling functions give them, on the
-   *   CPU, or a tensor of the framework's own where the caller had them there already (`indicesOf`). Borrowed.
+   * @param sampledIndices int32 `[B,K]`, each row ascending and distinct: on the CPU, as the sampling functions give them,
+   *   or a tensor of the framework, if the caller passed one by `indicesOf`. Borrowed.
    */
   at(sampledIndices: CPUTensor<Int32Array> | T, options: TokensAtOptions): TokensAt<T>;
 }
@@ -82,34 +83,34 @@ export interface TokensAt<T> {
   /** `[B,K,C]` of `[B,S,C]` (or `[K,B,C]` of `[S,B,C]`): hidden states, or their gradient. Borrows `states`. */
   gather(states: T): T;
   /**
-   * `states` with the retained rows replaced by `part`, in the memory of `states` where `inPlace` and the framework
-   * can. Takes both over. It is the wrapper's forward and its backward: see the contract's exact cheaper way.
+   * `states` with the retained rows replaced by `part`: in the memory of `states`, if `inPlace` is true and the
+   * framework can. Takes both over. The wrapper uses it forward and backward; see "Gradients" in docs/contract.md.
    */
   scatter(states: T, part: T, inPlace: boolean): T;
   /**
-   * The retained rows of what runs along the sequence, an argument called `name`; a shared table comes back with a
-   * batch. Takes `value` over.
+   * The retained rows of the argument `name`, which runs along the sequence. A table that serves every row gets a batch
+   * in the result. Takes `value` over.
    */
   gatherAlong(value: T, layout: RowLayout, name: string): T;
   /**
-   * The number of retained positions below each boundary, `[B,n+1]` of int32 `[n+1]` or `[1 or B,n+1]`. Throws what names
-   * the argument `name` where the boundaries don't ascend from 0 to S and the framework can tell without waiting.
-   * Takes `value` over. Missing where a framework has no such layout.
+   * The number of retained positions below each boundary, `[B,n+1]` of int32 `[n+1]` or `[1 or B,n+1]`. Throws an error
+   * that names the argument `name` if the boundaries don't ascend from 0 to S and the framework can tell without
+   * waiting. Takes `value` over. Missing if the adapter does not support this layout.
    */
   gatherBoundaries?(value: T, name: string): T;
   /** `[B,H,K,K]` of a mask `[B,H,S,S]` (batch 1 serves every row; query size 1 stays 1). Takes `mask` over. */
   gatherMask(mask: T, name: string): T;
   /**
-   * Whether the top-left `[B,H,K,K]` of a mask is known to be what gathering gives, whatever is retained: false where
-   * the framework can't tell without waiting. Borrows `mask`. Missing where it never can.
+   * Whether the top-left `[B,H,K,K]` of a mask is known to equal the gathered mask, whatever is retained. False where
+   * the framework can't tell without waiting; missing if it never can. Borrows `mask`.
    */
   isCornerRight?(mask: T, name: string): boolean;
   /**
-   * The top-left `[B,H,K,K]` of a mask. With `check`, throws a RangeError that names the mask `name` where that is wrong
-   * and the framework can tell without waiting. Takes `mask` over.
+   * The top-left `[B,H,K,K]` of a mask. With `check`, throws a RangeError that names the mask `name` if that corner is
+   * wrong and the framework can tell without waiting. Takes `mask` over.
    */
   sliceMask(mask: T, name: string, check: boolean): T;
-  /** The call is over: frees what was made of the indices. Missing where nothing was. */
+  /** Called at the end of the call: frees what was derived from the indices. Missing if there is nothing to free. */
   release?(): void;
 }
 

@@ -1,4 +1,4 @@
-/** What runs along the sequence beside the hidden states: held to them, then gathered with them. */
+/** Arguments that run along the sequence: checked against the hidden states, then gathered with them. */
 import { checkChoice, checkList, isArray, isObject, wrongType, wrongValue } from "../check.ts";
 import type { MaskMode } from "../sampling.ts";
 import { isTensor } from "../tensor.ts";
@@ -27,7 +27,7 @@ export function checkMaskMode(modelType: "decoder" | "encoder", value: unknown =
   return value === "auto" ? "gather" : checkChoice<MaskMode>("maskMode", value, ["gather"]);
 }
 
-/** The names of `alongSequence`, with the hidden states' own layout where none is given. */
+/** The names in `alongSequence` with their layouts; a bare name has the layout of the hidden states. */
 export function checkAlong(
   value: unknown,
   own: AlongSequence,
@@ -53,7 +53,7 @@ export function checkAlong(
   return along;
 }
 
-/** Throws unless each named argument is there, and fits, and no other needs a name; null says that there is none. */
+/** Throws unless each named argument is there (or null) and fits, and no other argument needs a name. */
 export function checkKwargs<T>(kwargs: Kwargs, plan: KwargsPlan, ops: FrameworkOps<T>, sizes: Sizes): void {
   const { maskName, along, named, batchFirst } = plan;
   if (maskName !== null) {
@@ -80,7 +80,7 @@ export function checkKwargs<T>(kwargs: Kwargs, plan: KwargsPlan, ops: FrameworkO
       wrongType(name, `${expected}, at ${path}`, leaf);
     });
   }
-  // The library's own CPU tensors may stand beside those of every framework.
+  // The library's own CPU tensors may be passed beside those of any framework.
   const shapeOf = (value: unknown) => {
     if (!isTensor(value)) return ops.isTensor(value) ? ops.shapeOf(value) : undefined;
     return isArray(value.shape) ? (value.shape as number[]) : undefined;

@@ -1,7 +1,7 @@
 /**
  * How many tokens a random-LTD layer retains at a step. After DeepSpeed's
- * `runtime/data_pipeline/data_routing/scheduler.py` at its commit ac0bde6cb, which has the linear schedule only; the root
- * schedule and its `root_degree` come from `curriculum_scheduler.py` beside it.
+ * `runtime/data_pipeline/data_routing/scheduler.py` at its commit ac0bde6cb, which has the linear schedule only; the
+ * root schedule and its `root_degree` come from `curriculum_scheduler.py` beside it.
  */
 import { checkInteger, wrongType } from "../check.ts";
 import type { RandomLTDScheduleConfig } from "./random-ltd-config.ts";
@@ -44,8 +44,8 @@ export function lengthsOf(
 }
 
 /**
- * The largest integer n, at most `most`, for which n^d * steps <= step * range^d. Doubles only guess: at the steps
- * where a length begins, the root is a whole number, and there they may fall short by one.
+ * The largest integer n, at most `most`, for which n^d * steps <= step * range^d. Doubles only give a guess: at the
+ * steps where a length begins, the root is an integer, and the guess may be too small by one.
  */
 function rootOf(steps: number, range: number, degree: number, most: number): (step: number) => number {
   const [scale, whole] = [BigInt(steps), power(BigInt(range), degree)];
@@ -59,14 +59,14 @@ function rootOf(steps: number, range: number, degree: number, most: number): (st
   };
 }
 
-/** By squaring: for BigInts, compilers to old JavaScript make Math.pow of the operator, which throws. */
+/** By squaring, as compilers to old JavaScript turn the operator into Math.pow, which throws for BigInts. */
 function power(base: bigint, exponent: number): bigint {
   if (exponent === 1) return base;
   const half = power(base * base, Math.floor(exponent / 2));
   return exponent % 2 === 1 ? half * base : half;
 }
 
-/** Calls `visit` with each stretch of steps of one length, from step `from` up to but without `to`. */
+/** Calls `visit` with each stretch of steps that have the same length, from step `from` up to `to`, exclusive. */
 export function eachStretch(
   lengths: Lengths,
   from: number,
@@ -78,8 +78,8 @@ export function eachStretch(
     const length = lengths.at(start);
     let end = start + 1;
     if (lengths.monotone) {
-      // Strides double while the length stays, then bisection finds the first step of the next one: a run of any
-      // number of steps costs a few evaluations a length.
+      // Strides double as long as the length stays the same; then bisection finds the first step of the next length. So
+      // a run of any number of steps costs a few evaluations per length.
       while (end < to && lengths.at(Math.min(end + stride, to) - 1) === length) {
         end = Math.min(end + stride, to);
         stride *= 2;

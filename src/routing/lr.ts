@@ -12,15 +12,14 @@ export interface LayerTokenLRScheduleOptions {
 }
 
 /**
- * The learning rate by layer-tokens consumed instead of steps: a step that drops tokens moves the schedule less. After
- * the LayerToken learning rate of the random-LTD paper (arXiv 2211.11586).
+ * The learning rate by consumed layer-tokens instead of steps: a step that drops tokens advances the schedule less.
+ * After the LayerToken learning rate of the random-LTD paper (arXiv 2211.11586).
  *
- * With c consumed, w warm-up, T total and `p = min(1, (c - w) / (T - w))`: for c < w, `lr * c / w` ("linear") or
- * `lr * log(1 + c) / log(1 + w)` ("log"); then `floor + (lr - floor) * (1 - p)` ("linear") or
- * `floor + (lr - floor) * (1 + cos(pi * p)) / 2` ("cosine"). The warm-ups are after DeepSpeed's `WarmupLR`
- * (`runtime/lr_schedules.py`), where "log" is the default and divides by `log(w)`, so that it is over one count earlier.
- * What follows T, the sources don't say: here the rate stays at the floor. DeepSpeed knows the same keys, and raises
- * NotImplementedError.
+ * With c consumed, w warm-up, T total and `p = min(1, (c - w) / (T - w))`: for c < w, `lr * c / w` ("linear") or `lr *
+ * log(1 + c) / log(1 + w)` ("log"); then `floor + (lr - floor) * (1 - p)` ("linear") or `floor + (lr - floor) * (1 +
+ * cos(pi * p)) / 2` ("cosine"). The warm-ups are after DeepSpeed's `WarmupLR` (`runtime/lr_schedules.py`), where "log"
+ * is the default and divides by `log(w)`, so that it ends one count earlier. The sources don't say what follows T; here
+ * the rate stays at the floor. DeepSpeed has the same keys, but raises NotImplementedError.
  *
  * @example
  * const total_layer_tokens = scheduler.getTotalLayerTokens(steps);

@@ -1,4 +1,4 @@
-/** What layers answer with beside the hidden states: told apart by name, and carried on to the next layer. */
+/** What layers return beside the hidden states: named by `outputs`, and passed on to the next layer. */
 import { describe, wrongType, wrongValue } from "../check.ts";
 import { mapTensors } from "./along/nested.ts";
 import type { FrameworkOps, TokensAt } from "./framework-ops.ts";
@@ -8,7 +8,7 @@ import type { Kwargs } from "./layer-types.ts";
 /** The name of the hidden states among `outputs`. */
 const STATES = "hiddenStates";
 
-/** The names of what a layer answers with, in their order; undefined where the first is the states. */
+/** The names of the elements that a layer returns, in order. Undefined if the first one is the states. */
 export type Outputs = readonly string[] | undefined;
 
 /** The option `outputs`, checked. */
@@ -24,7 +24,7 @@ export function checkOutputs(value: unknown): Outputs {
   return [...value];
 }
 
-/** The names of what goes on beside the states. */
+/** The names of what is passed on beside the states. */
 export function carriedNames(outputs: Outputs): string[] {
   return (outputs ?? []).filter((name) => name !== STATES);
 }
@@ -59,12 +59,12 @@ export function carryOn(kwargs: Kwargs, output: unknown, outputs: readonly strin
   return next;
 }
 
-/** An answer in the form of `outputs`, out of the states and the arguments that were carried on. */
+/** An answer in the form of `outputs`, made from the states and the arguments that were passed on. */
 export function gatherUp(states: unknown, kwargs: Kwargs, outputs: readonly string[]): unknown[] {
   return outputs.map((name) => (name === STATES ? states : kwargs[name]));
 }
 
-/** The carried arguments of a call that run along the sequence: what they were, and what the layer gets instead. */
+/** The passed-on arguments of a call that run along the sequence: what they were, and what the layer gets instead. */
 interface Carried {
   readonly name: string;
   readonly whole: unknown;
@@ -72,7 +72,7 @@ interface Carried {
   readonly partShape: readonly number[] | undefined;
 }
 
-/** Which of `outputs` are gathered as arguments, so that what comes back of them is put among the rest again. */
+/** Which of `outputs` are gathered as arguments, so that what the layer returns for them must be scattered back. */
 export class Carriage<T> {
   readonly outputs: Outputs;
   readonly #plan: KwargsPlan;
@@ -89,13 +89,13 @@ export class Carriage<T> {
     });
   }
 
-  /** Whether a carried argument is laid out as the hidden states are. */
+  /** Whether a passed-on argument is laid out like the hidden states. */
   #isOfStates(name: string): boolean {
     const own = this.#plan.batchFirst ? "batch_seq_dim" : "seq_batch_dim";
     return this.#plan.along.get(name)?.is === own;
   }
 
-  /** The carried arguments as they are, before they are gathered: another reference where that takes theirs over. */
+  /** The passed-on arguments before they are gathered: another reference each, if gathering takes them over. */
   before(kwargs: Kwargs): ReadonlyMap<string, unknown> {
     const { isTensor, retain } = this.#ops;
     const again = (value: unknown) => (retain ? mapTensors(value, isTensor, (t) => retain(t)) : value);
@@ -112,8 +112,8 @@ export class Carriage<T> {
   }
 
   /**
-   * A layer's answer for the layers that see all tokens. A carried argument that the layer handed on as it got it is
-   * what it was; one that is laid out as the hidden states has its retained rows replaced.
+   * A layer's answer for the layers that see all tokens. If the layer returned a passed-on argument as it got it, the
+   * answer has the whole argument again; one that is laid out like the hidden states gets its retained rows replaced.
    */
   after(output: unknown, carried: readonly Carried[], at: TokensAt<T>): unknown {
     if (carried.length === 0) return output;
@@ -147,7 +147,7 @@ export class Carriage<T> {
     return whole[axis] === part[axis];
   }
 
-  /** The gradients that the layer's own backward gets: retained rows, and none of what was not its own answer. */
+  /** The gradients that the layer's own backward gets: retained rows, and nothing for what the layer did not make. */
   gradsBefore(outGrad: unknown, states: T, at: TokensAt<T>): unknown {
     if (this.outputs === undefined) return states;
     return this.outputs.map((name, i) => {
@@ -160,7 +160,7 @@ export class Carriage<T> {
     });
   }
 
-  /** The gradients of all tokens, out of those that the layer's own backward gave. */
+  /** The gradients of all tokens, from those that the layer's own backward returned. */
   gradsAfter(outGrad: unknown, partGrad: unknown, states: T, at: TokensAt<T>): unknown {
     if (this.outputs === undefined) return states;
     return this.outputs.map((name, i) => {
@@ -171,7 +171,7 @@ export class Carriage<T> {
         if (!this.#ops.isTensor(part)) wrongType("layer", `the gradient of ${name}, a tensor`, part);
         return at.scatter(whole as T, part, false);
       }
-      // It went by the layer; what the layer did with it as an argument has no gradient here.
+      // It bypassed the layer. How the layer used it as an argument has no gradient here.
       if (part !== null && part !== undefined) wrongType("layer", `no gradient of ${name}: null`, part);
       return whole;
     });

@@ -1,7 +1,7 @@
 /**
  * The inner `random_ltd` object of DeepSpeed's configuration, its keys unchanged.
- * Keys: DeepSpeed's `runtime/data_pipeline/constants.py`; what is read when: `data_routing/scheduler.py` and
- * `data_routing/basic_layer.py` there.
+ * The keys are from DeepSpeed's `runtime/data_pipeline/constants.py`; `data_routing/scheduler.py` and
+ * `data_routing/basic_layer.py` there show which are read, and when.
  */
 import { checkBoolean, checkChoice, checkInteger, checkList, wrongType, wrongValue } from "../check.ts";
 import { checkSection } from "./known-keys.ts";
@@ -12,7 +12,7 @@ const MAX_LAYERS = 0xffffffff;
 
 /** How K grows from `min_value` to `max_value`: DeepSpeed's `random_ltd_schedule`. Lengths are in tokens. */
 export interface RandomLTDScheduleConfig {
-  /** Where K starts, rounded up to a multiple of `seq_per_step`. Equal to `max_value`, nothing is ever dropped. */
+  /** K at first, rounded up to a multiple of `seq_per_step`. If it equals `max_value`, nothing is ever dropped. */
   readonly min_value: number;
   /** K at the end: the full sequence length S. */
   readonly max_value: number;
@@ -49,11 +49,11 @@ export interface RandomLTDConfig {
   readonly total_layer_num: number;
   /** How many of them drop tokens. */
   readonly random_ltd_layer_num: number;
-  /** Which: from 0, or negative from the end. */
+  /** Which ones, counted from 0; negative numbers count from the end. */
   readonly random_ltd_layer_id?: readonly number[];
-  /** The keyword by which a layer takes its attention mask; null or missing where it takes none. */
+  /** The name of a layer's attention mask among its arguments. Null or missing if it takes none. */
   readonly model_mask_name?: string | null;
-  /** "encoder" gathers the mask at the retained positions, "decoder" takes it as `maskMode` says. Default "decoder". */
+  /** "encoder": the mask is gathered at the retained positions. "decoder" (the default): `maskMode` decides. */
   readonly model_type?: "encoder" | "decoder";
   /** `[B,S,C]` or `[S,B,C]`. Default "batch_seq_dim". */
   readonly hidden_state_order?: "batch_seq_dim" | "seq_batch_dim";
@@ -91,7 +91,7 @@ const SCHEDULE_KEYS = ["min_value", "max_value", "schedule_type", "schedule_conf
 const SCHEDULE_CONFIG_KEYS = ["require_steps", "seq_per_step", "root_degree"];
 const LR_KEYS = ["enabled", "total_layer_tokens", "warmup_type", "warmup_layer_tokens"];
 
-/** The inner `random_ltd` object, checked whole, in a copy with its defaults. */
+/** A checked copy of the inner `random_ltd` object, with its defaults. */
 export function checkRandomLTDConfig(name: string, value: unknown): CheckedRandomLTDConfig {
   const config = checkSection(name, value, KEYS);
   const total = checkInteger("total_layer_num", config.total_layer_num, 1, MAX_LAYERS);

@@ -17,7 +17,7 @@ import {
 
 const MAX_STEP = 0xffffffff;
 
-/** The sampling rule that this library draws by, saved with the state. */
+/** The sampling rule that this library draws by. It is saved with the state. */
 const SAMPLING_RULE = 1;
 
 /** Options of {@link RandomLTDScheduler}. */
@@ -28,7 +28,7 @@ export interface RandomLTDSchedulerOptions {
   schedule?: (globalStep: number) => number;
 }
 
-/** What `RandomLTDScheduler.stateDict` gives: DeepSpeed's keys and two of this library's, JSON throughout. */
+/** What `RandomLTDScheduler.stateDict` returns: DeepSpeed's keys and two of this library's. All of it is JSON. */
 export interface RandomLTDState {
   /** Layer-tokens of all steps so far. */
   consumed_layer_tokens: number;
@@ -38,9 +38,9 @@ export interface RandomLTDState {
   current_value: number;
   min_value: number;
   max_value: number;
-  /** Decimal digits. Missing in DeepSpeed's own. */
+  /** Decimal digits. Missing in a state that DeepSpeed saved. */
   seed?: string;
-  /** Missing in DeepSpeed's own. */
+  /** Missing in a state that DeepSpeed saved. */
   sampling_rule?: number;
 }
 
@@ -50,10 +50,10 @@ export interface RandomLTDState {
  * (`runtime/data_pipeline/data_routing/scheduler.py`); random-LTD paper (arXiv 2211.11586), section 3.
  *
  * At step t, "fixed_linear" has `v = floor(t / require_steps * (max_value - min_value) + min_value)` in doubles and
- * "fixed_root" of degree d `v = min_value + n`, n the largest integer for which
- * `n^d * require_steps <= t * (max_value - min_value)^d`; K is v less `v mod seq_per_step`, at least `min_value` rounded
- * up to a multiple of `seq_per_step`, and at most `max_value`. t is not clamped at `require_steps`. So K follows from t
- * alone, and where `min_value` equals `max_value` nothing is ever dropped.
+ * "fixed_root" of degree d `v = min_value + n`, n the largest integer for which `n^d * require_steps <= t * (max_value
+ * - min_value)^d`; K is v less `v mod seq_per_step`, at least `min_value` rounded up to a multiple of `seq_per_step`,
+ * and at most `max_value`. t is not clamped at `require_steps`. So K follows from t alone, and where `min_value` equals
+ * `max_value` nothing is ever dropped.
  *
  * @example
  * const scheduler = new RandomLTDScheduler(config.data_efficiency.data_routing.random_ltd, { seed: 1234 });
@@ -108,7 +108,7 @@ export class RandomLTDScheduler {
   }
 
   /**
-   * Layer-tokens of all steps so far: what {@link LayerTokenLRSchedule} goes by.
+   * Layer-tokens of all steps so far, for {@link LayerTokenLRSchedule}.
    *
    * @example
    * optimizer.learningRate = schedule.getLR(scheduler.consumedLayerTokens);

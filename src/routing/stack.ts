@@ -24,7 +24,7 @@ import {
 } from "./outputs.ts";
 
 /**
- * Layers one after another, as a layer: what `convertToRandomLTD` gives, and what lies inside a route.
+ * A sequence of layers that is itself a layer: what `convertToRandomLTD` returns, and what is inside a route.
  *
  * @example
  * const stack = convertToRandomLTD(blocks, scheduler);
@@ -82,7 +82,7 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
     return (rest === undefined ? hidden : [hidden, ...rest]) as R;
   }
 
-  /** The layers in order, what each answers beside the states being an argument of the next. */
+  /** Runs the layers in order. What each returns beside the states is an argument of the next. */
   #carrying(states: T, given: Kwargs, options: ForwardOptions, outputs: readonly string[]): unknown[] {
     let hidden = states;
     let kwargs = given;
@@ -100,13 +100,13 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
   }
 
   /**
-   * The positions that every random-LTD layer retains in a forward call with these sizes now: to be put on the GPU at
-   * once, or handed to a compiled step, and given back as `indicesOf`.
+   * The positions that every random-LTD layer would retain now in a forward call with these sizes. Upload them
+   * together, or pass them to a compiled step; `forward` takes them back as `indicesOf`.
    *
    * @param batchSize B, rows at hand.
    * @param seqLength S.
    * @param options `batchOffset`, `keepMask` and `paddingMask` as in {@link forward}.
-   * @returns int32 `[B,K]` by layer ordinal; nothing for layers that pass straight through.
+   * @returns int32 `[B,K]` by layer ordinal; no entry for layers that drop nothing now.
    * @throws TypeError, RangeError as `bertSampleTokens` does.
    * @example
    * const indices = stack.sample(8, 1024);
@@ -128,8 +128,8 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
   }
 
   /**
-   * Layer-tokens: the tokens that a forward pass of these sizes works on now, in training and in evaluation, all layers
-   * and routes counted. What {@link LayerTokenLRSchedule} consumes, where routes have ratios of their own.
+   * The layer-tokens of a forward pass with these sizes now, in training or in evaluation, over all layers and routes.
+   * Where routes have drop ratios, count these for {@link LayerTokenLRSchedule}.
    *
    * @param batchSize B, rows at hand.
    * @param seqLength S.
@@ -149,7 +149,7 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
     return this.layers.reduce((sum, layer) => sum + tokensOf(layer), 0);
   }
 
-  /** The same arguments for one more use, where use consumes a reference; but for `names`, which are used once. */
+  /** The same arguments for one more use, where each use consumes a reference. Not `names`, which are used once. */
   #retained(kwargs: Kwargs, names: readonly string[] = []): Kwargs {
     const ops = this.#ops;
     if (!ops.retain) return kwargs;
@@ -198,7 +198,7 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
   }
 
   /**
-   * Passes every token on from now on.
+   * Drops nothing from now on.
    *
    * @example
    * stack.eval();

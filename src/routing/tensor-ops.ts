@@ -1,4 +1,4 @@
-/** The library's own tensors under the layer wrapper: CPU and GPU ones alike, the operations dispatch themselves. */
+/** The library's own tensors under the layer wrapper. CPU and GPU need no distinction, as the operations make it. */
 
 import { checkIndices } from "../indices.ts";
 import { checkMask, checkSliceable, isSliceable, maskGatherOn, maskSliceOn } from "../masks.ts";
@@ -35,7 +35,7 @@ export function tensorOpsOn(cpuTokens: CPUTokens, cpuMasks: CPUMasks): Framework
       const recorded = (t: Tensor) => (isGPUTensor(t) ? { encoder } : {});
       const retained = indices.shape[1];
       let looked = false;
-      /** Indices of the caller's, before rows are looked up by them. */
+      /** Checks indices that the caller passed, before rows are looked up by them. */
       const checked = () => {
         if (!looked) checkIndices("sortedIndices", indices, indices, undefined, seqLength, [2]);
         looked = true;

@@ -1,7 +1,7 @@
-/** A layout as dimensions, and which rows of a tensor the retained positions are. No tensor is touched here. */
+/** A layout as dimensions, and which rows of a tensor belong to the retained positions. No tensor is touched here. */
 import type { AxesLayout, RowLayout } from "../framework-ops.ts";
 
-/** A layout with nothing left open. */
+/** A layout with all defaults filled in. */
 export interface Axes {
   /** The dimension that runs along the sequence. */
   readonly seqAxis: number;
@@ -9,7 +9,7 @@ export interface Axes {
   readonly batchAxis: number | null;
   /** The position of the first row. */
   readonly firstPosition: number;
-  /** Where the result has its batch, if the tensor has none: in front, or behind the sequence. */
+  /** Where the batch of the result goes if the tensor has none: before the sequence, or after it. */
   readonly newBatchAxis: 0 | 1;
 }
 
@@ -56,7 +56,7 @@ export interface RowView {
   readonly shape: readonly number[];
 }
 
-/** How a tensor of this shape, which fits the layout, is seen as rows of which `retained` of S come for each of B. */
+/** How a tensor of this shape, which fits the layout, is seen as rows: for each of B, `retained` of S are taken. */
 export function rowView(shape: readonly number[], axes: Axes, batch: number, retained: number): RowView {
   const { seqAxis, batchAxis, firstPosition, newBatchAxis } = axes;
   const few = retained - firstPosition;
@@ -99,7 +99,7 @@ export function rowAt(view: RowView, o: number, b: number, m: number, s: number)
 /**
  * Row numbers, one for each row of a result of B times `count` rows in the order in which they lie there.
  *
- * @param at The number of the row that comes to (o,b,m,k).
+ * @param at The number of the row that goes to (o,b,m,k).
  */
 export function rowNumbers(
   view: Pick<RowView, "batchFirst" | "outer" | "middle">,

@@ -68,7 +68,7 @@ export function boundariesAmong(
   return out;
 }
 
-/** Boundaries that can't be looked into are taken for indices of the counts: out of range they find nothing. */
+/** Boundaries that can't be read are used as indices into the counts. Out of range, they find nothing. */
 function onGPU(
   cpu: CPUTokens,
   name: string,

@@ -1,4 +1,4 @@
-/** The layouts of `alongSequence`: what fits each, and what becomes of it. A new one is one entry of the table. */
+/** The layouts of `alongSequence`: what fits each, and what the layer gets. A new layout is one entry of the table. */
 import { checkInteger, checkOptions, describe, isObject, wrongType, wrongValue } from "../../check.ts";
 import type { AlongSequence, AxesLayout, RowLayout, TokensAt } from "../framework-ops.ts";
 
@@ -26,7 +26,7 @@ export interface Layout {
 const servesAll = (length: number, batch: number) => length === 1 || length === batch;
 const batchAndSeq = ({ batch, seq }: Sizes) => `with B 1 or ${batch} and S ${seq}`;
 
-/** The entries by name; those of rows are gathered alike. */
+/** The entries by name. All layouts of rows are gathered in the same way. */
 const TABLE: Readonly<Record<Extract<AlongSequence, string>, Omit<Layout, "is" | "firstPosition">>> = {
   batch_seq_dim: {
     fits: (shape, { batch, seq }) => shape.length >= 2 && servesAll(shape[0], batch) && shape[1] === seq,
@@ -123,7 +123,7 @@ function axesLayout(value: Partial<AxesLayout>): Layout {
   };
 }
 
-/** The layouts of tokens that a tensor may be mistaken in, for the error that says so. */
+/** The layouts of tokens that are easily mixed up, for the error that says so. */
 const OF_TOKENS = ["batch_seq_dim", "seq_batch_dim", "seq_dim"] as const;
 
 /** Throws unless a tensor of the argument `name` fits its layout; `path` says where in the argument it is. */

@@ -4,19 +4,19 @@ import { checkList, isArray, isObject } from "../../check.ts";
 
 type IsTensor = (value: unknown) => boolean;
 
-/** An object as `{ ... }` makes it, of any realm; what a class made is its own business. */
+/** An object as `{ ... }` makes it, from any realm. Instances of classes are not looked into. */
 function isPlainObject(value: object): boolean {
   const prototype = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** Whether `value` holds others that are looked into. */
+/** Whether `value` holds other values, which are looked into. */
 function isContainer(value: unknown): value is readonly unknown[] | Readonly<Record<string, unknown>> {
   return isArray(value) || (isObject(value) && isPlainObject(value));
 }
 
 /**
- * Calls `visit` with everything in `value` that holds nothing else: tensors first of all.
+ * Calls `visit` with every value in `value` that holds no others, such as a tensor.
  *
  * @param path What `value` is called; what it holds is called `path[0]` and `path.key`.
  */
@@ -31,7 +31,7 @@ export function eachLeaf(
     visit(value, path);
     return;
   }
-  if (seen.has(value)) return; // whatever refers to itself
+  if (seen.has(value)) return; // it may contain itself
   seen.add(value);
   if (isArray(value)) {
     checkList(path, "an array", value).forEach((one, i) => {

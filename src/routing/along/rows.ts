@@ -1,4 +1,4 @@
-/** Rows of the library's own tensors by their numbers: what runs along the sequence, in any layout, on CPU and GPU. */
+/** Gathers what runs along the sequence, in any layout, from the library's own CPU and GPU tensors, by row numbers. */
 
 import { checkSameDevice } from "../../arguments.ts";
 import { wrongType, wrongValue } from "../../check.ts";
@@ -16,7 +16,7 @@ export function emptyLike(like: Tensor, shape: readonly number[]): Tensor {
     : zeros(shape, like.dtype, undefined, like);
 }
 
-/** Rows of `from` into `to`, as token operations gather them; the indices may be row numbers of any order. */
+/** Rows of `from` into `to`, as token operations gather them. The indices may be row numbers in any order. */
 function gatherRows(
   cpu: CPUTokens,
   name: string,
@@ -97,8 +97,8 @@ function checkPrefix({ data, shape: [batch, retained] }: CPUTensor, firstPositio
 }
 
 /**
- * The same by indices that can't be looked into: with the batch before the sequence and a row of indices for each row
- * of tokens, so that one gather does it. What that takes in between is freed, unless the caller's encoder still needs it.
+ * The same by indices whose values can't be read. The batch is put before the sequence, and each row of tokens gets a
+ * row of indices, so that one gather is enough. Temporaries are freed, unless the caller's encoder still needs them.
  */
 function byGPUIndices(
   cpu: CPUTokens,
@@ -122,7 +122,7 @@ function byGPUIndices(
 
   let from: Tensor = value;
   if (!batchFirst || rows !== batch || firstPosition > 0) {
-    // Positions before the first have no row: any will do, for it is left out at the end.
+    // Positions before the first have no row in the table. Any row will do, as it is removed at the end.
     const numbers = rowNumbers(inOrder, batch, seq, (o, b, m, s) =>
       rowAt(view, o, b, m, Math.max(0, s - firstPosition)),
     );
@@ -152,7 +152,7 @@ function byGPUIndices(
   return out;
 }
 
-/** Frees tensors that nobody else has, once the work on them was submitted. */
+/** Frees tensors that nobody else has, once the work on them has been submitted. */
 export function freeUnlessRecorded(made: readonly Tensor[], encoder: Encoder): void {
   if (encoder !== undefined) return;
   for (const t of made) if (isGPUTensor(t)) t.buffer.destroy();

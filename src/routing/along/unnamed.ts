@@ -1,4 +1,4 @@
-/** Arguments that run along the sequence and that nothing names: refused, since the layer would take them for K tokens. */
+/** Refuses arguments that run along the sequence and that no option names: the layer would take them for K tokens. */
 import { describe, wrongValue } from "../../check.ts";
 import type { Kwargs } from "../layer-types.ts";
 import { eachLeaf } from "./nested.ts";
@@ -25,7 +25,7 @@ export function looksAlong(shape: readonly number[], { batch, seq, batchFirst }:
 /**
  * Throws where an argument that is not among `named` holds a tensor that looks laid out along the sequence.
  *
- * @param shapeOf The shape of a tensor of any kind that is told, undefined for anything else.
+ * @param shapeOf The shape of any kind of tensor that is known, undefined for anything else.
  */
 export function checkUnnamed(
   kwargs: Kwargs,
