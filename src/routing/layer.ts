@@ -28,40 +28,40 @@ import type { RandomLTDScheduler } from "./scheduler.ts";
 
 /** Options of {@link TokenDropLayer}. */
 export interface RandomLayerTokenDropOptions<T> {
-  /** The token operations of the tensors at hand. Default: those of this library's own CPU and GPU tensors. */
+  /** The token operations for your kind of tensors. Default: those for this library's own CPU and GPU tensors. */
   ops?: FrameworkOps<T>;
   /**
-   * How the mask named by `model_mask_name` is cut. "auto", the default: its top-left corner where that is known to be
-   * right, gathered everywhere else. For decoders also "slice", "gather" or "slice-unchecked", as in `gptSampleTokens`;
-   * an encoder's is always gathered.
+   * What a layer gets of the mask named by `model_mask_name`. With "auto", the default: its top-left corner where that
+   * is known to be right, and the gathered mask everywhere else. Decoders also take "slice", "gather" or
+   * "slice-unchecked", as in `gptSampleTokens`. An encoder's mask is always gathered.
    */
   maskMode?: MaskMode | "auto";
   /**
    * The keyword arguments that run along the sequence (position ids, RoPE tables, further masks) and are gathered with
-   * the tokens: names, laid out as the hidden states are, or names with their layouts. An argument may be a tensor, or an
-   * array or a plain object of tensors, nested. A tensor that looks laid out along the sequence and that nothing names is
-   * refused while tokens are dropped; "unchanged" hands it on as it is.
+   * the tokens: an array of names, for arguments laid out like the hidden states, or an object of names with their
+   * layouts. An argument may be a tensor, or an array or a plain object of tensors, nested. While tokens are dropped, a
+   * tensor that looks laid out along the sequence and is not named is refused; "unchanged" passes it on as it is.
    */
   alongSequence?: readonly string[] | Readonly<Record<string, AlongSequence>>;
   /**
-   * The names of the elements of an array that the layer answers with: `["encoder_hidden_states", "hiddenStates"]` for a
-   * block of two streams. The one called `hiddenStates` goes on as the states, the others become the next layer's
-   * arguments of these names. One that `alongSequence` names too, laid out as the hidden states are, is put back among
-   * the tokens that passed by. Default: the first element is the states.
+   * The names of the elements of the array that the layer returns: `["encoder_hidden_states", "hiddenStates"]` for a
+   * block with two streams. The one called `hiddenStates` goes on as the states; the others become arguments of these
+   * names for the next layer. One that `alongSequence` names too, laid out like the hidden states, is scattered back
+   * among the dropped tokens. Default: the first element is the states.
    */
   outputs?: readonly string[];
   /** Positions below this are always retained. Default 0. */
   keepPrefix?: number;
-  /** Where more tokens than K are kept in some row, K becomes the most of any row, instead of a RangeError. */
+  /** Where a row forces more tokens than K, K is raised to the most of any row; without this it is a RangeError. */
   raiseToKept?: boolean;
   /**
-   * The part r of the S tokens to drop, from 0 to below 1, or a function of the step that gives it: K is then
-   * `max(1, S - floor(S * r + 0.5))` whatever S a batch has. Default: the scheduler's K.
+   * The fraction r of the S tokens to drop, from 0 to below 1, or a function of the step that returns it. K is then
+   * `max(1, S - floor(S * r + 0.5))`, whatever S a batch has. Default: the scheduler's K.
    */
   dropRatio?: DropRatio;
 }
 
-/** A part of the tokens, or a function of the step that gives it. */
+/** A fraction of the tokens, or a function of the step that returns it. */
 export type DropRatio = number | ((step: number) => number);
 
 /** The names of {@link RandomLayerTokenDropOptions}. */
@@ -72,21 +72,21 @@ export const WRAPPER_NAMES: readonly string[] = [
 /** One forward call: what its backward needs. */
 interface Call<T> {
   readonly shape: readonly number[];
-  /** int32 `[B,K]`; null where the call passed straight through. */
+  /** int32 `[B,K]`; null if the call dropped nothing. */
   readonly indices: CPUTensor<Int32Array> | T | null;
   readonly batchOffset: number;
 }
 
 /**
- * `RandomLayerTokenDrop` of every entry, but for the operations on the library's own tensors, which each adds.
+ * `RandomLayerTokenDrop` for every entry. Each entry adds its operations on the library's own tensors.
  *
- * Wraps a layer so that, in training, it works on a random K of the S tokens of each row, the others passing by it:
+ * Wraps a layer so that, in training, it works on a random K of the S tokens of each row and the others bypass it:
  * `h -> scatter(h, layer(gather(h)))`. The counterpart of DeepSpeed's `RandomLayerTokenDrop`
  * (`runtime/data_pipeline/data_routing/basic_layer.py`); random-LTD paper (arXiv 2211.11586), section 3.
  *
- * In evaluation, and where K is not below S, hidden states and arguments pass to the layer as they are. Each wrapper
- * draws its own indices by (seed, step, layer ordinal, row): pipelines, recomputation and layers run twice in a step
- * agree without sharing anything. Nothing is disposed here: gathered tensors belong to the layer that gets them.
+ * In evaluation, and where K is at least S, the layer gets hidden states and arguments as they are. Each wrapper draws
+ * its own indices from (seed, step, layer ordinal, row), so pipelines, recomputation and layers that run twice in a
+ * step agree without sharing anything. Nothing is disposed here: gathered tensors belong to the layer that gets them.
  *
  * @example
  * const layer = new RandomLayerTokenDrop(block, scheduler, 0, { alongSequence: ["position_ids"] });
@@ -96,7 +96,7 @@ interface Call<T> {
 export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>>
   implements LayerObject<T, R>
 {
-  /** The wrapped layer; a function became `{ forward }`. DeepSpeed's name for it, which its checkpoints carry. */
+  /** The layer inside; a function became `{ forward }`. DeepSpeed's name for it, which is in its checkpoints. */
   readonly randomLTDLayer: LayerObject<T, R>;
   /** This layer's place among the random-LTD layers, from 0: what it samples with. */
   readonly layerOrdinal: number;
@@ -112,7 +112,7 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
   /** The last call made in training, and in evaluation. */
   #last: Call<T> | undefined;
   #lastOfEvaluation: Call<T> | undefined;
-  /** The calls of one step by batchOffset, for backward passes that come in another order. */
+  /** The calls of one step by batchOffset, as backward passes may come in another order. */
   readonly #calls: Map<number, Call<T>> = new Map();
   #callsStep = -1;
 
@@ -189,7 +189,7 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
   }
 
   /**
-   * Passes every token on from now on; the wrapped layer's own `eval`, if it has one, is called too.
+   * Drops nothing from now on; the wrapped layer's own `eval`, if it has one, is called too.
    *
    * @example
    * layer.eval();
@@ -200,12 +200,12 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
   }
 
   /**
-   * The positions that a forward call with these sizes retains now.
+   * The positions that a forward call with these sizes would retain now.
    *
    * @param batchSize B, rows at hand.
    * @param seqLength S.
    * @param options `batchOffset`, `keepMask` and `paddingMask` as in {@link forward}.
-   * @returns int32 `[B,K]` on the CPU, ascending; null where the call passes straight through.
+   * @returns int32 `[B,K]` on the CPU, ascending; null if the call would drop nothing.
    * @throws TypeError, RangeError as `bertSampleTokens` does.
    * @example
    * const indices = layer.sample(8, 1024, { batchOffset: 16 });
@@ -250,7 +250,7 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
     return layerOf(sampledIndices, 0);
   }
 
-  /** K of a call with these rows now: S, or more, where all tokens pass on. */
+  /** K of a call with these rows now. S or more means that nothing is dropped. */
   #reservedLength(batch: number, seq: number, keepMask: unknown): number {
     const { step } = this.#scheduler;
     const ratio = this.#dropRatio;
@@ -265,7 +265,7 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
   }
 
   /**
-   * Layer-tokens: the tokens that a forward call with these sizes works on now, counted once for each layer.
+   * The layer-tokens of a forward call with these sizes now: each token counts once for each layer it goes through.
    *
    * @param batchSize B, rows at hand.
    * @param seqLength S.
@@ -288,8 +288,7 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
    * @param hiddenStates `[B,S,C]`, or `[S,B,C]` where `hidden_state_order` says so.
    * @param kwargs What the layer takes beside them, by name; null where a named argument is not wanted.
    * @param options See {@link ForwardOptions}.
-   * @returns `[B,S,C]` (or `[S,B,C]`); where the layer answers with an array, that array with its first element
-   *   replaced.
+   * @returns `[B,S,C]` (or `[S,B,C]`); if the layer returns an array, that array with its first element replaced.
    * @throws TypeError where the mask or another named argument is missing, or the layer's answer is no tensor;
    *   RangeError where shapes don't fit, such as those of a layer that changes the length, and as the sampling
    *   functions do.
@@ -342,8 +341,8 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
   }
 
   /**
-   * The gradient of {@link forward}, exact, moving only K rows with `inPlace`: the retained rows of `outGrad` go through
-   * the layer's own backward, the others are its gradient as they are.
+   * The exact gradient of {@link forward}: the retained rows of `outGrad` go through the layer's own backward, and the
+   * others stay as they are. With `inPlace` only K rows are moved.
    *
    * @param outGrad The gradient of the hidden states that forward gave, of their shape. With `outputs` an array: the
    *   gradients of all outputs.
@@ -428,7 +427,7 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
   }
 
   #recall(batchOffset: number | undefined): Call<T> {
-    // Backward belongs to training, whatever evaluation came between.
+    // Backward belongs to training, even if an evaluation came between.
     const last = this.#last ?? this.#lastOfEvaluation;
     if (last === undefined) wrongType("outGrad", "a forward call before backward", undefined, "none");
     if (batchOffset === undefined) return last;
@@ -444,7 +443,7 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
     return { shape: [...this.#ops.shapeOf(part, "layer")], dtype: (part as Partial<Form>).dtype };
   }
 
-  /** Throws unless what the layer made of its part of the tokens has that part's shape and dtype. */
+  /** Throws unless the layer's output for the retained tokens has their shape and dtype. */
   #checkPart(method: string, value: unknown, { shape, dtype }: Form): T {
     const whose = this.#whose(method);
     if (!this.#ops.isTensor(value)) {
@@ -486,7 +485,7 @@ function checkShapeOf(name: string, shape: readonly number[], wanted: readonly n
   }
 }
 
-/** A RandomLTDScheduler, told by what it has: another copy of the package may have made it. */
+/** A RandomLTDScheduler, recognized by its members, as another copy of the package may have made it. */
 export function checkScheduler(value: RandomLTDScheduler): RandomLTDScheduler {
   if (!isObject(value) || typeof value.getCurrentSeq !== "function" || !isObject(value.config)) {
     wrongType("scheduler", "a RandomLTDScheduler", value);
