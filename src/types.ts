@@ -170,4 +170,10 @@ export interface GPUOperations extends MaskOperations<GPUTensor>, TokenOperation
   empty(device: GPUDevice, shape: readonly number[], dtype: DType): GPUTensor;
   /** A tensor over the memory of another. */
   view(t: GPUTensor, byteOffset: number, shape: readonly number[]): GPUTensor;
+  /** Whether the tensor, or what it is a view of, or everything in its buffer was disposed. */
+  isDisposed(t: GPUTensor): boolean;
+  /** Disposes of a tensor and its views, and, where it owns its buffer, of everything in that buffer. */
+  release(t: GPUTensor): void;
+  /** A copy in CPU memory, once all work submitted so far is done. */
+  read(t: GPUTensor): Promise<CPUTensor>;
 }

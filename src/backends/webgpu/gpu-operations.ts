@@ -5,7 +5,8 @@ import type { DType, GPUOperations, GPUTensor } from "../../types.ts";
 import { checkGPUDType, liveStateOf } from "./checks.ts";
 import { LABEL, USAGE } from "./device-state.ts";
 import { webgpuMasks } from "./masks.ts";
-import { isDisposed, own, viewOf } from "./ownership.ts";
+import { isDisposed, own, release, viewOf } from "./ownership.ts";
+import { readBack } from "./read-back.ts";
 import { webgpuTokens } from "./tokens.ts";
 
 /** Where the last word of a tensor ends, in bytes from the beginning of its buffer. */
@@ -67,4 +68,8 @@ export const webgpuOperations: GPUOperations = /* @__PURE__ */ (() => ({
   view(t: GPUTensor, byteOffset: number, shape: readonly number[]): GPUTensor {
     return viewOf(t, { ...t, byteOffset, shape: [...shape] });
   },
+
+  isDisposed,
+  release,
+  read: readBack,
 }))();

@@ -7,14 +7,13 @@ import {
   checkTensor,
   elementBytes,
   isGPUTensor,
-  zeros,
+  isTensor,
 } from "../../tensor.ts";
 import type { CPUTensor, DType, GPUTensor } from "../../types.ts";
-import { checkDevice, checkGPUDType, checkNotLost, liveStateOf } from "./checks.ts";
-import { LABEL, USAGE } from "./device-state.ts";
+import { checkDevice, checkGPUDType, liveStateOf } from "./checks.ts";
+import { USAGE } from "./device-state.ts";
 import { lastWordEnd, webgpuOperations } from "./gpu-operations.ts";
-import { isDisposed, release } from "./ownership.ts";
-import { checkMade } from "./pipelines.ts";
+import { isDisposed } from "./ownership.ts";
 import { record } from "./recorder.ts";
 import { planCopy } from "./row-plans.ts";
 
@@ -144,43 +143,7 @@ function write(out: GPUTensor, bytes: Uint8Array): void {
  */
 export async function toCPU(gpuTensor: GPUTensor): Promise<CPUTensor> {
   const t = checkGPUTensor(gpuTensor);
-  const { device, buffer, byteOffset } = t;
-  const state = liveStateOf(device);
-  const result = zeros([...t.shape], t.dtype);
-  const bytes = bytesOf(result);
-  const start = byteOffset - (byteOffset % 4);
-  const size = Math.ceil((byteOffset + bytes.byteLength) / 4) * 4 - start;
-  const staging = device.createBuffer({
-    label: `${LABEL} toCPU`,
-    size,
-    usage: USAGE.MAP_READ | USAGE.COPY_DST,
-  });
-  let source = { buffer, start };
-  let copied: GPUTensor | undefined;
-  if ((buffer.usage & USAGE.COPY_SRC) === 0) {
-    copied = webgpuOperations.empty(device, [size], "uint8");
-    record(state, planCopy(copied, { buffer, byteOffset: start }, size, state.limits), undefined);
-    source = { buffer: copied.buffer, start: 0 };
-  }
-  const encoder = device.createCommandEncoder({ label: `${LABEL} toCPU` });
-  encoder.copyBufferToBuffer(source.buffer, source.start, staging, 0, size);
-  device.queue.submit([encoder.finish()]);
-  try {
-    await staging.mapAsync(1); // GPUMapMode.READ
-    await checkMade(state);
-    bytes.set(new Uint8Array(staging.getMappedRange(), byteOffset - start, bytes.byteLength));
-    return result;
-  } catch (error) {
-    if (staging.mapState === "mapped") throw error;
-    // If the device is lost, the mapping fails; the device's own reason arrives shortly before or after.
-    const late = new Promise<undefined>((done) => setTimeout(done, 500));
-    state.lost ??= await Promise.race([device.lost, late]);
-    checkNotLost(state);
-    throw error;
-  } finally {
-    staging.destroy();
-    copied?.buffer.destroy();
-  }
+  return t.operations.read(t);
 }
 
 /**
@@ -194,8 +157,11 @@ export async function toCPU(gpuTensor: GPUTensor): Promise<CPUTensor> {
  * dispose(retained);
  */
 export function dispose(gpuTensor: GPUTensor): void {
-  if (typeof gpuTensor === "object" && gpuTensor !== null && isDisposed(gpuTensor)) return;
-  release(checkGPUTensor(gpuTensor));
+  const t = isTensor(gpuTensor) ? gpuTensor : checkGPUTensor(gpuTensor);
+  // Another copy of the library may have made it, and knows whose its buffer is.
+  if (isGPUTensor(t) && t.operations.isDisposed?.(t)) return;
+  const { operations } = checkGPUTensor(t);
+  operations.release(t);
 }
 
 function checkGPUTensor(value: unknown): GPUTensor {
