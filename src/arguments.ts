@@ -1,9 +1,9 @@
-/** How what callers hand over is held to each other: devices, dtypes, shapes and memory. */
+/** Checks of a caller's tensors against each other: devices, dtypes, shapes and memory. */
 import { isObject, wrongType, wrongValue } from "./check.ts";
 import { checkLength, checkSameShape, checkTensor, isGPUTensor, overlap, placeOf, zeros } from "./tensor.ts";
 import type { DType, Place, Tensor } from "./types.ts";
 
-/** A GPU tensor held to another must be on its device. */
+/** Throws if two GPU tensors are on different devices. */
 export function checkSameDevice(name: string, held: Tensor, to: Tensor): void {
   if (isGPUTensor(held) && isGPUTensor(to) && held.device !== to.device) otherDevice(name, held);
 }
@@ -18,7 +18,7 @@ export function checkAlongside(name: string, t: Tensor, place: Place, dtype: DTy
   if (t.dtype !== dtype) wrongType(name, `dtype ${dtype}`, t);
 }
 
-/** A tensor that need not be given. */
+/** An optional tensor, checked if it is given. */
 export function checkOptional(name: string, value: unknown): Tensor | undefined {
   return value === undefined ? undefined : checkTensor(name, value);
 }
@@ -32,7 +32,7 @@ function otherDevice(name: string, value: unknown): never {
   wrongType(name, "a tensor on the same device", value, "a tensor on another device");
 }
 
-/** Where a result goes: `out`, checked against what it is to hold and what it must not overlap, or a new tensor. */
+/** Where a result goes: a new tensor, or `out`, after checks that it fits the result and overlaps none of `inputs`. */
 export function resultTensor(
   name: string,
   out: Tensor | undefined,
@@ -51,7 +51,7 @@ export function resultTensor(
   return out;
 }
 
-/** Throws unless a tensor that is to be written has this shape, and on the GPU lies on whole words. */
+/** Throws unless a tensor to be written has this shape and, on the GPU, begins at a whole word. */
 export function checkResultShape(name: string, t: Tensor, shape: readonly number[]): void {
   checkSameShape(name, t, shape);
   if (isGPUTensor(t) && t.byteOffset % 4 !== 0) {
@@ -59,14 +59,14 @@ export function checkResultShape(name: string, t: Tensor, shape: readonly number
   }
 }
 
-/** Throws where a tensor that is to be written shares a byte with one that is read. */
+/** Throws if a tensor to be written shares a byte with one that is read. */
 export function checkDisjoint(name: string, written: Tensor, inputs: readonly Tensor[]): void {
   if (inputs.some((input) => overlap(written, input))) {
     wrongValue(name, "memory that no input shares", written, "overlapping memory");
   }
 }
 
-/** `encoder` belongs to GPU tensors. */
+/** An `encoder`, which only GPU tensors may have. */
 export function checkEncoder(encoder: unknown, states: Tensor | undefined): GPUCommandEncoder | undefined {
   if (encoder === undefined) return undefined;
   if (states === undefined || !isGPUTensor(states)) {

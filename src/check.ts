@@ -4,7 +4,7 @@
  * Messages are built only when something is thrown.
  */
 
-/** Words for a value in an error message: short, and safe for anything, objects that throw when looked into included. */
+/** Words for a value in an error message: short, and safe for any value, even an object that throws when it is read. */
 export function describe(value: unknown): string {
   try {
     const words = inWords(value);
@@ -57,13 +57,13 @@ export function checkInteger(name: string, value: unknown, min: number, max: num
   return value;
 }
 
-/** A boolean; nothing else is taken for one. */
+/** A boolean, and nothing that merely converts to one. */
 export function checkBoolean(name: string, value: unknown): boolean {
   if (typeof value !== "boolean") wrongType(name, "a boolean", value);
   return value;
 }
 
-/** Whether `value` is an array. A revoked proxy is none: to ask what it is throws. */
+/** Whether `value` is an array. A revoked proxy is not: Array.isArray throws on it. */
 export function isArray(value: unknown): value is unknown[] {
   try {
     return Array.isArray(value);
@@ -76,7 +76,7 @@ export function isArray(value: unknown): value is unknown[] {
 export function isObject(value: unknown): value is object {
   if (typeof value !== "object" || value === null) return false;
   try {
-    return !Array.isArray(value); // throws of a revoked proxy
+    return !Array.isArray(value); // throws on a revoked proxy
   } catch {
     return false;
   }
@@ -87,7 +87,7 @@ export function checkObject(name: string, value: unknown): void {
   if (!isObject(value)) wrongType(name, "an object", value);
 }
 
-/** Elements that a list of a caller's may have: a proxy may claim any number, infinitely many too. */
+/** The most elements that a caller's list may have, as a proxy may claim any number, even infinitely many. */
 const LONGEST_LIST = 2 ** 24;
 
 /** A copy of an array, each element read once and by its number: arrays may have holes, or iterators of their own. */
@@ -98,7 +98,7 @@ export function checkList(name: string, expected: string, value: unknown): unkno
   return Array.from({ length }, (_, i) => value[i]);
 }
 
-/** An object of options, of known names only: one that is misspelt is never silent. */
+/** An object of options with known names only, so that a misspelt option is never ignored. */
 export function checkOptions(options: unknown, known: readonly string[]): void {
   checkObject("options", options);
   for (const key of Object.keys(options as object)) {
@@ -111,7 +111,7 @@ export function checkOptions(options: unknown, known: readonly string[]): void {
 /** Letters of an unknown name that are looked at: no name is longer, and the time grows with them. */
 const LONGEST = 40;
 
-/** The known word that `word` is most likely a slip of. */
+/** The known word that `word` is most likely a misspelling of. */
 export function nearest(word: string, known: readonly string[]): string {
   const distances = known.map((candidate) => editDistance(word, candidate));
   return known[distances.indexOf(Math.min(...distances))];

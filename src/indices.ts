@@ -4,8 +4,8 @@ import { checkCPUTensor, checkDType, checkTensor, isGPUTensor, settled } from ".
 import type { Tensor } from "./types.ts";
 
 /**
- * Sorted indices, held to the tensor they index: `[B,K]`, or `[L,B,K]` too where `ranks` has 3.
- * CPU indices are looked into: each row in range, ascending, distinct. What the GPU made can't be.
+ * Sorted indices, checked against the tensor that they index: `[B,K]`, or also `[L,B,K]` where `ranks` has 3.
+ * The values of CPU indices are checked: each row in range, ascending, distinct. Those of GPU indices can't be read.
  */
 export function checkIndices(
   name: string,

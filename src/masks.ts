@@ -131,7 +131,7 @@ export function maskGatherOn<Any extends Tensor>(cpu: CPUMasks): MaskGather<Any>
 export interface MaskSlice<Any extends Tensor = Tensor> {
   /**
    * The top-left `K x K` of an attention mask, which is the mask among any K retained tokens where every entry depends
-   * only on the sign of j - i (a plain causal mask). Nothing is checked of that here; `gptSampleTokens` does.
+   * only on the sign of j - i (a plain causal mask). That is not checked here, but in `gptSampleTokens`.
    * DeepSpeed's `gpt_sample_tokens` (`ops/random_ltd/dropping_utils.py`) takes the same corner.
    *
    * @param mask `[B,H,S,S]`, any dtype; `[B,H,1,S]` keeps its query size of 1.

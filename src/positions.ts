@@ -1,4 +1,4 @@
-/** Positions made of others: the tokens of whole groups, and a mask of what is retained. */
+/** What is made from sampled positions: the tokens of whole groups, and a mask of the retained ones. */
 import { checkInteger, wrongValue } from "./check.ts";
 import { checkIndices } from "./indices.ts";
 import { checkCPUTensor, checkDType, zeros } from "./tensor.ts";
@@ -7,8 +7,8 @@ import type { CPUTensor } from "./types.ts";
 const MAX_POSITIONS = 0x7fffffff;
 
 /**
- * The tokens of groups that were drawn instead of tokens: blocks of an image, tubes through a video, whole frames. Groups
- * are sampled as tokens are, with `seqLength: G`, and the positions of their tokens then go where sampled indices go.
+ * The tokens of sampled groups: blocks of an image, tubes through a video, whole frames. Sample groups as you would
+ * sample tokens, with `seqLength: G`, and use the positions that this returns in place of sampled indices.
  *
  * @param sampledGroups int32 `[B,K]` or `[L,B,K]` on the CPU, each row ascending, of groups from 0 to G - 1.
  * @param groups int32 `[S]`, or `[B,S]` for rows that differ, on the CPU: the group of each position, from 0 to G - 1.
@@ -50,7 +50,7 @@ export function tokensOfGroups(sampledGroups: CPUTensor, groups: CPUTensor): CPU
   return out;
 }
 
-/** G, where every row of `groups` has each of 0 to G - 1 alike often. */
+/** G, if every row of `groups` has each group from 0 to G - 1 equally often. */
 function countGroups(groups: Int32Array, seq: number): number {
   const count = groups.subarray(0, seq).reduce((most, group) => Math.max(most, group), 0) + 1;
   const size = seq / count;
@@ -60,7 +60,7 @@ function countGroups(groups: Int32Array, seq: number): number {
   for (let first = 0; first < groups.length; first += seq) {
     sizes.fill(0);
     for (let i = first; i < first + seq; i++) {
-      // Of equal sizes when none is exceeded: they add up.
+      // Sizes add up to S, so they are equal if none is exceeded.
       if (groups[i] < 0 || groups[i] >= count || ++sizes[groups[i]] > size) {
         const where = `${groups[i]} at ${i - first}${groups.length > seq ? ` in row ${first / seq}` : ""}`;
         wrongValue("groups", `${expected()}, ${count} of ${size}`, groups, where);
@@ -71,7 +71,7 @@ function countGroups(groups: Int32Array, seq: number): number {
 }
 
 /**
- * Which positions are retained, as a mask: for a loss over the dropped or the retained tokens alone, or to look at.
+ * A mask of the retained positions, for a loss over only the dropped or only the retained tokens, or for a picture.
  *
  * @param sortedIndices int32 `[B,K]` or `[L,B,K]` on the CPU, each row ascending.
  * @param seqLength S, from K to 2^31 - 1.

@@ -13,7 +13,7 @@ import {
 } from "./tensor.ts";
 import type { CPUMasks, CPUTensor, SampleRequest, Tensor } from "./types.ts";
 
-/** The longest sequence that is sampled: three bitmaps of it, 12 MiB, stay within the WASM core's 16 MiB. */
+/** The longest sequence that can be sampled: its three bitmaps, 12 MiB, fit into the WASM core's 16 MiB. */
 export const MAX_SEQ_LENGTH: number = 2 ** 25;
 
 const UINT32 = 2 ** 32;
@@ -24,7 +24,7 @@ export interface SampleOptions {
   reservedLength: number;
   /** S, the sequence length: 1 to 2^25. */
   seqLength: number;
-  /** B, the rows at hand. */
+  /** B, the rows of this call. */
   batchSize: number;
   /** L, the random-LTD layers asked for at once. Default 1. */
   layers?: number | undefined;
@@ -38,7 +38,7 @@ export interface SampleOptions {
   layerOffset?: number | undefined;
   /** Positions below this are always retained: 0 to K, with `raiseToKept` to S. Default 0. */
   keepPrefix?: number | undefined;
-  /** Where more tokens than K are kept in some row, K becomes the most of any row, instead of a RangeError. */
+  /** Where a row forces more tokens than K, K is raised to the most of any row; without this it is a RangeError. */
   raiseToKept?: boolean | undefined;
   /** uint8 `[B,S]` on the CPU, 1 where a token is always retained. */
   keepMask?: CPUTensor | undefined;
@@ -78,7 +78,7 @@ const NAMES = [
 ];
 const GPT_NAMES = [...NAMES, "maskMode"];
 
-/** A checked request, and the checked mask if there is one. Everything is read once, and only then looked into. */
+/** A checked request, and the checked mask if there is one. Everything is read once before anything is checked. */
 function checkSampling(options: GPTSampleOptions, names: readonly string[]) {
   checkOptions(options, names);
   const { seqLength, reservedLength: given, batchSize, layers = 1, seed: wanted, step = 0 } = options;
@@ -126,7 +126,7 @@ function checkSampling(options: GPTSampleOptions, names: readonly string[]) {
   return { request, attn, encoder, maskMode };
 }
 
-/** Positions that a call draws at most: 4 GiB of them. */
+/** The most positions that a call may draw: 4 GiB of them. */
 const MOST_POSITIONS = 2 ** 30;
 
 /** Throws where memory could not hold what was asked for. */
@@ -180,7 +180,7 @@ export function mostForced(
   return most;
 }
 
-/** Four bytes at a time where they lie on whole words: 0.2 ns a byte where a byte loop takes 0.7. */
+/** Four bytes at a time where the data are aligned: 0.2 ns per byte; a loop over bytes takes 0.7. */
 function anyAboveOne(bytes: Uint8Array): boolean {
   let seen = 0;
   let i = 0;
@@ -197,7 +197,7 @@ function draw(request: SampleRequest): CPUTensor<Int32Array> {
   const { layers, batchSize, reservedLength } = request;
   const sampled = zeros([layers, batchSize, reservedLength], "int32", "layers") as CPUTensor<Int32Array>;
   const row = samplingBackend().sample(sampled.data, request);
-  // A prefix alone never exceeds K here, so it is the mask that keeps too many.
+  // A prefix alone never exceeds K here, so the mask must force too many.
   if (row >= 0) {
     wrongValue(
       "keepMask",
@@ -214,15 +214,18 @@ export function sampleIndices(options: SampleOptions): CPUTensor<Int32Array> {
   return draw(checkSampling(options, NAMES).request);
 }
 
-/** What `gptSampleTokens` of an entry is, on its tensors `Any`: `newMask` is of the type of `attnMask`, and null without one. */
+/**
+ * What `gptSampleTokens` of an entry is, on its tensors `Any`: `newMask` is of the type of `attnMask`, and null without
+ * one.
+ */
 export interface GPTSampleTokens<Any extends Tensor = Tensor> {
   /**
    * Draws the tokens that each random-LTD layer of a decoder keeps, and the attention mask among them.
    *
-   * Sampling rule 1: position i of layer l, row r has the key `word (i & 3) of Philox4x32-10(counter (i >> 2, r, l, step),
-   * key seed)`; the K smallest by (class, key, i) are retained, where kept tokens come first and padding last. Nothing
-   * else enters, so the same seed gives the same bits on every platform, in whatever order layers and rows are asked for.
-   * After DeepSpeed's `gpt_sample_tokens` (`ops/random_ltd/dropping_utils.py`); random-LTD paper, section 3.
+   * Sampling rule 1: position i of layer l, row r has the key `word (i & 3) of Philox4x32-10(counter (i >> 2, r, l,
+   * step), key seed)`; the K smallest by (class, key, i) are retained, where kept tokens come first and padding last.
+   * Nothing else enters, so the same seed gives the same bits on every platform, in whatever order layers and rows are
+   * asked for. After DeepSpeed's `gpt_sample_tokens` (`ops/random_ltd/dropping_utils.py`); random-LTD paper, section 3.
    *
    * @param options See {@link GPTSampleOptions}. `reservedLength`, `seqLength`, `batchSize` and `seed` are required.
    * @returns `sampledIndices`, int32 `[L,B,K]` ascending along K, on the CPU; `newMask`, where `attnMask` lives and of its
@@ -244,7 +247,7 @@ export interface GPTSampleTokens<Any extends Tensor = Tensor> {
 export function gptSampleTokensOn<Any extends Tensor>(cpu: CPUMasks): GPTSampleTokens<Any> {
   const sample = (options: GPTSampleOptions): SampledTokens => {
     const { request, attn, encoder, maskMode: wanted } = checkSampling(options, GPT_NAMES);
-    // What a GPU mask holds can't be looked into, so nothing is right by default.
+    // The values of a GPU mask can't be read, so no default would be safe.
     const maskMode = wanted === undefined && !(attn && isGPUTensor(attn.mask)) ? "slice" : wanted;
     const mode = checkChoice<MaskMode>("maskMode", maskMode, ["slice", "gather", "slice-unchecked"]);
     const retained = request.reservedLength;
@@ -262,7 +265,10 @@ export function gptSampleTokensOn<Any extends Tensor>(cpu: CPUMasks): GPTSampleT
   return sample as GPTSampleTokens<Any>;
 }
 
-/** What `bertSampleTokens` of an entry is, on its tensors `Any`: `newMask` is of the type of `attnMask`, and null without one. */
+/**
+ * What `bertSampleTokens` of an entry is, on its tensors `Any`: `newMask` is of the type of `attnMask`, and null
+ * without one.
+ */
 export interface BertSampleTokens<Any extends Tensor = Tensor> {
   /**
    * Draws the tokens that each random-LTD layer of an encoder keeps, and the attention mask among them: the rows and

@@ -5,7 +5,7 @@ import type { CPUTensor, SortingBackend } from "./types.ts";
 /** What `tokenSort` of an entry is. */
 export interface TokenSort {
   /**
-   * Puts positions that a caller drew elsewhere into the order that gather and scatter need.
+   * Sorts positions that were chosen in some other way into the order that gather and scatter need.
    * DeepSpeed's `token_sort_` (`csrc/random_ltd/token_sort.cu`), but into a new tensor and of any length.
    *
    * @param indices int32 on the CPU, rank 1 or more; the last dimension is K, every row of it distinct positions from 0

@@ -9,7 +9,7 @@ interface Carrier {
   readonly BYTES_PER_ELEMENT: number;
 }
 
-/** What carries each dtype. Compared by name, which survives realms as `instanceof` does not. */
+/** The array that carries each dtype. Compared by name, as `instanceof` fails for arrays from another realm. */
 const CARRIERS: Readonly<Record<DType, Carrier>> = {
   float32: Float32Array,
   float16: Uint16Array,
@@ -30,7 +30,7 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);
 }
 
-/** What typed arrays themselves answer, whatever a subclass or an array's own property says instead. */
+/** A getter of typed arrays themselves, which no subclass and no property of an array can override. */
 function getter(key: string | symbol): (this: unknown) => unknown {
   return Reflect.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), key)!.get!;
 }
@@ -46,8 +46,8 @@ export function typedArrayTag(value: unknown): string | undefined {
 }
 
 /**
- * A view of the same memory that is of the plain kind: a caller's may be a subclass, whose `subarray` gives what its
- * Symbol.species says. Throws where the memory is detached.
+ * A view of the same memory of the built-in class. A caller's array may be of a subclass, whose `subarray` makes
+ * whatever its Symbol.species says. Throws if the memory is detached.
  */
 function plainView(data: TensorData, carrier: Carrier): TensorData {
   const [buffer, offset, length] = [bufferOf.call(data), offsetOf.call(data), lengthOf.call(data)];
@@ -90,7 +90,7 @@ export function tensor<D extends TensorData>(data: D, shape: readonly number[], 
   return { data, shape: dimensions, dtype };
 }
 
-/** More dimensions than any tensor has: a proxy may claim infinitely many. */
+/** The most dimensions of a tensor, as a proxy may claim infinitely many. */
 const MOST_DIMENSIONS = 64;
 
 /** A copy of `shape`, each length read once and found to be an integer of at least 1. */
@@ -131,7 +131,9 @@ export function placeOf(t: Tensor): Place {
   return isGPUTensor(t) ? t.device : "CPU";
 }
 
-/** Whether `value` has what holds a tensor's elements. Other frameworks' tensors have a shape and a dtype too. */
+/**
+ * Whether `value` has a member that holds elements. Shape and dtype prove nothing: other frameworks' tensors have them.
+ */
 export function isTensor(value: unknown): value is Tensor {
   if (!isObject(value)) return false;
   const { data, operations, buffer } = value as Partial<CPUTensor & GPUTensor>;
@@ -139,16 +141,17 @@ export function isTensor(value: unknown): value is Tensor {
 }
 
 /**
- * A tensor in either memory, checked whole: callers may have built the object, or detached its memory since. One of the
- * CPU is answered as it was read, once, over a plain view of the same memory: getters may say something else when asked
- * again. What its memory holds may change until everything that the caller gave is read, so look into it then.
+ * A tensor in either memory, all of it checked: callers may have built the object themselves, or detached its memory
+ * since. A CPU tensor is returned as it was read, with a plain view of the same memory, because getters may return
+ * something else the next time. The values in that memory may change until everything that the caller gave has been
+ * read, so read values only then.
  */
 export function checkTensor(name: string, value: unknown): Tensor {
   if (!isObject(value)) wrongType(name, "a tensor", value);
   const { data, shape, dtype, operations, buffer } = value as Partial<CPUTensor & GPUTensor>;
   const tag = typedArrayTag(data);
   if (tag === undefined && (data !== undefined || !operations || !buffer)) {
-    // A tensor of TF.js or jax-js, say: in words it would look like one of these.
+    // A tensor of TF.js or jax-js, for example, which the message would otherwise describe like one of ours.
     const foreign = isArray(shape) && (data === undefined || typeof data === "function");
     wrongType(
       name,
@@ -164,7 +167,7 @@ export function checkTensor(name: string, value: unknown): Tensor {
     return value as GPUTensor;
   }
   if (!fits(dtype, tag)) wrongType(name, `a tensor whose data carry ${dtype}`, value, `a ${tag}`);
-  const lengths = checkShape(name, shape); // the last of what getters could answer
+  const lengths = checkShape(name, shape); // no getter is called after this
   const t: CPUTensor = { data: viewOf(name, data!, dtype, tag), shape: lengths, dtype };
   checkLength(name, t);
   return t;
@@ -178,12 +181,14 @@ function viewOf(name: string, data: TensorData, dtype: DType, tag: string): Tens
   }
 }
 
-/** Where a caller's array is one, this runtime has it. */
+/** Only called for a caller's Float16Array, so this runtime has the class. */
 function float16Array(): Carrier {
   return (globalThis as unknown as { Float16Array: Carrier }).Float16Array;
 }
 
-/** Throws unless a CPU tensor still has its elements: what was read after it may have detached its memory. */
+/**
+ * Throws unless a CPU tensor still has its elements: a getter that ran after it was read may have detached its memory.
+ */
 export function checkLength(name: string, t: Tensor): void {
   if (isGPUTensor(t) || t.data.length === elementCount(t.shape)) return;
   wrongValue(name, `as many elements as its shape [${t.shape}] holds`, t, `${t.data.length}`);
@@ -196,7 +201,7 @@ export function checkCPUTensor(name: string, value: unknown): CPUTensor {
   return checked;
 }
 
-/** A tensor whose contents are looked at before they are used: shared memory, which may change in between, is copied. */
+/** A tensor whose values are checked before they are used. Shared memory is copied, as it may change in between. */
 export function settled<T extends Tensor>(t: T): T {
   if (isGPUTensor(t) || t.data.buffer instanceof ArrayBuffer) return t;
   const data = new CARRIERS[t.dtype](t.data.length);
@@ -217,8 +222,8 @@ export function checkSameShape(name: string, t: Tensor, shape: readonly number[]
 }
 
 /**
- * A new CPU tensor of zeros; where memory has no room for it, the RangeError names `name`. Of float16, in a Float16Array
- * where `like` is in one.
+ * A new CPU tensor of zeros; where memory has no room for it, the RangeError names `name`. Of float16, in a
+ * Float16Array where `like` is in one.
  */
 export function zeros(shape: readonly number[], dtype: DType, name = "shape", like?: CPUTensor): CPUTensor {
   try {

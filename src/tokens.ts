@@ -81,7 +81,7 @@ const NAMES = ["batchFirst", "encoder", "out"];
 const BACKWARD_NAMES = [...NAMES, "seqLength", "accumulateInto"];
 const SCATTER_NAMES = [...NAMES, "inPlace"];
 
-/** Batch, tokens and bytes a row of a tensor of tokens. */
+/** Batch size, number of tokens, and bytes per row of a tensor of tokens. */
 function dimensions(
   name: string,
   t: Tensor,
@@ -98,7 +98,7 @@ function withTokens(like: Tensor, tokens: number, batchFirst: boolean): number[]
   return like.shape.map((length, i) => (i === (batchFirst ? 1 : 0) ? tokens : length));
 }
 
-/** States `[B,S,C]` and their indices, checked, with the geometry they give. */
+/** Checks indices against states `[B,S,C]`, and gives the geometry of both. */
 function checkStates(name: string, x: Tensor, sortedIndices: unknown, batchFirst: boolean) {
   const { batch, tokens: seq, rowBytes } = dimensions(name, x, batchFirst);
   const indices = checkIndices("sortedIndices", sortedIndices, x, batch, seq, [2]);
@@ -106,8 +106,8 @@ function checkStates(name: string, x: Tensor, sortedIndices: unknown, batchFirst
   return { indices, g };
 }
 
-// Each operation reads everything that it is given once, and only then looks into what was read: the options, then the
-// tensors, the indices last. A getter may change, or detach, what was read before it.
+// Each operation reads everything once before it checks any values: the options, then the tensors, the indices last. A
+// getter may change, or detach, what was read before it ran.
 
 function gatherForward<T extends Tensor>(
   cpu: CPUTokens,
@@ -244,7 +244,7 @@ function scatterBackward<T extends Tensor>(
   };
 }
 
-/** Throws unless `written`, an argument that is changed in place, shares no byte with the others, named as held. */
+/** Throws if `written`, an argument that is changed in place, shares a byte with one of the others. */
 function checkWritable(written: Tensor, name: string, others: readonly (readonly [string, Tensor])[]): void {
   checkResultShape(name, written, written.shape);
   for (const [held, t] of others) checkDisjoint(held, t, [written]);
@@ -283,7 +283,7 @@ export interface GatherOperations<Any extends Tensor = Tensor> {
   backward<T extends Any>(retainedGrad: T, sortedIndices: IndexTensor, options: GatherBackwardOptions<T>): T;
 }
 
-/** `GatherTokens` of an entry whose tensors in CPU memory `cpu` moves. */
+/** `GatherTokens` for an entry. `cpu` moves tensors in CPU memory, or refuses them. */
 export function gatherTokensOn<Any extends Tensor>(cpu: CPUTokens): GatherOperations<Any> {
   return {
     forward: (activations, sortedIndices, options) => gatherForward(cpu, activations, sortedIndices, options),
@@ -317,8 +317,8 @@ export interface ScatterOperations<Any extends Tensor = Tensor> {
     options?: ScatterForwardOptions<T>,
   ): T;
   /**
-   * Both gradients: `outGrad` with the replaced rows zeroed, and those rows. Each is exact by itself, where
-   * DeepSpeed's are so only together with the gather's.
+   * Both gradients: `outGrad` with the replaced rows zeroed, and those rows. Each is exact by itself; DeepSpeed's are
+   * exact only together with those of the gather.
    *
    * @param outGrad `[B,S,C]` (or `[S,B,C]`), the gradient of the scattered result.
    * @param sortedIndices int32 `[B,K]`, as in the forward call.
@@ -335,7 +335,7 @@ export interface ScatterOperations<Any extends Tensor = Tensor> {
   ): ScatterGradients<T>;
 }
 
-/** `ScatterTokens` of an entry whose tensors in CPU memory `cpu` moves. */
+/** `ScatterTokens` for an entry. `cpu` moves tensors in CPU memory, or refuses them. */
 export function scatterTokensOn<Any extends Tensor>(cpu: CPUTokens): ScatterOperations<Any> {
   return {
     forward: (allActivations, layerActivations, sortedIndices, options) =>

@@ -1,7 +1,7 @@
 /**
- * The ground floor: what a tensor is, and what a backend must do. Operations check every argument before they call a
- * backend; it trusts what it gets.
- * Letters as in the contract: B batch rows, S sequence length, K retained length, C channels, L layers, H heads.
+ * What a tensor is, and what a backend must do. Operations check every argument before they call a backend, which
+ * trusts what it gets. Letters as in docs/contract.md: B batch rows, S sequence length, K retained length, C channels,
+ * L layers, H heads.
  */
 
 /** Element types. float16 and bfloat16 are carried as bits, in a Uint16Array. */
@@ -42,11 +42,11 @@ export interface GPUTensor {
   readonly dtype: DType;
   /** The device of `buffer`. */
   readonly device: GPUDevice;
-  /** What runs operations on this tensor: it comes with the tensor, so code without one bundles no shader. */
+  /** The operations on this tensor. They come with the tensor, so code without GPU tensors bundles no shader. */
   readonly operations: GPUOperations;
 }
 
-/** A tensor in either memory. Operations run, and answer, where it lives. */
+/** A tensor in either memory. Operations run where it lives, and return tensors there. */
 export type Tensor = CPUTensor | GPUTensor;
 
 /** Positions, int32, in either memory. */
@@ -55,10 +55,10 @@ export type IndexTensor = CPUTensor<Int32Array> | GPUTensor;
 /** Where a tensor lives: in CPU memory, or on a device. */
 export type Place = "CPU" | GPUDevice;
 
-/** What runs on rows of tokens in CPU memory, or refuses to, naming the caller's argument. */
+/** Gives the operations on rows of tokens in CPU memory, or throws an error that names the caller's argument. */
 export type CPUTokens = (name: string, states: CPUTensor) => TokenOperations<CPUTensor>;
 
-/** What runs on masks in CPU memory, or refuses to, naming the caller's argument. */
+/** Gives the operations on masks in CPU memory, or throws an error that names the caller's argument. */
 export type CPUMasks = (name: string, mask: CPUTensor) => CPUMaskOperations;
 
 /** One call of the sampling rule. */
@@ -93,7 +93,7 @@ export interface SamplingBackend {
 /** Sorting positions, on the CPU. */
 export interface SortingBackend {
   /**
-   * Puts each row of `rows x retained` distinct positions below `seqLength` into order.
+   * Sorts each row of `rows x retained` distinct positions below `seqLength`.
    * @returns The first place in `positions` that is out of range or repeats one of its row, or -1.
    */
   sort(out: Int32Array, positions: Int32Array, rows: number, retained: number, seqLength: number): number;
@@ -118,7 +118,7 @@ export interface RowGeometry {
   readonly batchFirst: boolean;
 }
 
-/** What masks do, on tensors `T`. `encoder` comes only with GPU tensors. */
+/** Operations on masks that are tensors `T`. There is an `encoder` only with GPU tensors. */
 export interface MaskOperations<T extends Tensor> {
   /** out `[L,B,H,Qk,K]` from `[Bm,H,Q,S]` and indices `[L,B,K]`, where Qk is K, or 1 where Q is 1. */
   maskGather(
@@ -132,7 +132,7 @@ export interface MaskOperations<T extends Tensor> {
   maskSlice(out: T, mask: T, g: MaskGeometry, encoder?: GPUCommandEncoder): void;
 }
 
-/** What only a backend with the mask in reach can tell. */
+/** Operations on masks in CPU memory, whose values can be read. */
 export interface CPUMaskOperations extends MaskOperations<CPUTensor> {
   /**
    * Whether every entry depends only on the sign of j - i, alike in all rows and heads, by bits.
@@ -141,7 +141,7 @@ export interface CPUMaskOperations extends MaskOperations<CPUTensor> {
   firstNotBySign(mask: CPUTensor, g: MaskGeometry): number;
 }
 
-/** What rows of tokens do, on tensors `T`. `encoder` comes only with GPU tensors. */
+/** Operations on rows of tokens in tensors `T`. There is an `encoder` only with GPU tensors. */
 export interface TokenOperations<T extends Tensor> {
   /** out `[B,K,C]` = rows of x `[B,S,C]`. */
   gather(out: T, x: T, indices: Tensor, g: RowGeometry, encoder?: GPUCommandEncoder): void;
@@ -162,9 +162,9 @@ export interface TokenOperations<T extends Tensor> {
   zeroRows(out: T, grad: T, indices: Tensor, g: RowGeometry, encoder?: GPUCommandEncoder): void;
 }
 
-/** Everything that a GPU tensor brings along. */
+/** All operations that a GPU tensor carries. */
 export interface GPUOperations extends MaskOperations<GPUTensor>, TokenOperations<GPUTensor> {
-  /** Throws, under `name`, unless the tensor lies in its buffer: callers may have built the object. */
+  /** Throws an error that names `name` unless the tensor lies in its buffer, as callers may have built the object. */
   check(name: string, t: GPUTensor): void;
   /** A new tensor on the device; its contents are undefined until written. */
   empty(device: GPUDevice, shape: readonly number[], dtype: DType): GPUTensor;

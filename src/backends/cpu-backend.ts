@@ -1,4 +1,4 @@
-/** Whether WebAssembly runs here, or the plain reference has to. */
+/** Which CPU backend runs: WebAssembly, or the plain reference where that is not available. */
 import { isCoreStarted, whyNoWasm } from "../core/core.ts";
 
 /** The names of the CPU backends. */
@@ -11,7 +11,7 @@ let waiting = false;
 /**
  * Which CPU backend this runtime has: "wasm", or "reference" (the same bits, many times slower) where WebAssembly is
  * forbidden, as on a page whose Content-Security-Policy lacks `wasm-unsafe-eval`, or knows no SIMD. The first operation
- * that falls back says so by `console.warn`. Of `random-ltd/webgpu` it tells how sampling runs.
+ * that falls back says so by `console.warn`. In `random-ltd/webgpu` it is about sampling alone.
  *
  * @example
  * if (cpuBackend() === "reference") console.warn("WebAssembly is not available here");
@@ -31,7 +31,7 @@ function choose(): CPUBackendName {
   return "reference";
 }
 
-/** Sets the backend, for tests that run the same suite on each; undefined goes back to what the runtime has. */
+/** Sets the backend, for tests that run the same suite on each. With undefined the runtime decides again. */
 export function useCPUBackend(name: CPUBackendName | undefined): void {
   chosen = name;
   waiting = false;

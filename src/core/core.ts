@@ -52,8 +52,8 @@ function start(module: WebAssembly.Module): Core {
 }
 
 /**
- * Runs the core from a module of the caller's, for a runtime or bundler that this package's own ways of loading don't
- * serve. It may be called at any time: the core keeps nothing between calls.
+ * Runs the core from a module that you compiled, for runtimes and bundlers in which the package can't load it itself.
+ * It may be called at any time, as the core keeps nothing between calls.
  *
  * @param module The file `random-ltd/core.wasm`, compiled.
  * @throws TypeError where `module` is no WebAssembly.Module; WebAssembly.LinkError where it is another one.
@@ -68,7 +68,7 @@ export function setCoreModule(module: WebAssembly.Module): void {
   try {
     started = start(module);
   } catch (error) {
-    // What only says that it is a module, or one that wants imports, which this core does not.
+    // It only claims to be a module, or it has imports, which this core does not.
     if (error instanceof TypeError) wrongType("module", "the core of random-ltd", module, "another module");
     throw error;
   }
@@ -97,14 +97,14 @@ export function isCoreStarted(): boolean {
   return instance !== undefined;
 }
 
-/** The core's memory as bytes. A later call that grows it detaches the view: ask anew. */
+/** The core's memory as bytes. If a later call grows the memory, this view is detached: get a new one. */
 export function coreBytes(): Uint8Array {
   const { memory } = core();
   if (view?.buffer !== memory.buffer) view = new Uint8Array(memory.buffer);
   return view;
 }
 
-/** Why this runtime can't run the core, or undefined where it can. Anything but a refusal to compile is thrown on. */
+/** Why this runtime can't run the core, or undefined if it can. Errors other than a refusal to compile are rethrown. */
 export function whyNoWasm(): string | undefined {
   if (typeof WebAssembly !== "object") return "there is no WebAssembly";
   try {

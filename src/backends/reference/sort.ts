@@ -1,4 +1,4 @@
-/** Positions into order, and nothing clever about it. */
+/** Sorts positions in the plainest way. */
 import type { SortingBackend } from "../../types.ts";
 
 function sort(

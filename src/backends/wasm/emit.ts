@@ -1,4 +1,4 @@
-/** Positions out of the core. */
+/** Copies positions out of the core. */
 import { core, coreBytes } from "../../core/core.ts";
 
 /** Throws where the core could not grow its memory, to 14 MiB for the longest rows. */

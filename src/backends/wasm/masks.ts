@@ -1,7 +1,7 @@
 /**
- * Attention masks through the core, a stage at a time: rows go in, their retained columns come out.
+ * Attention masks go through the core in stages: rows go in, and their retained columns come out.
  *
- * Where few columns of long rows are retained, moving whole rows in costs more than picking elements one by one here.
+ * Where few columns of long rows are retained, copying whole rows in costs more than picking elements one by one here.
  */
 
 import { core, coreBytes } from "../../core/core.ts";
@@ -16,7 +16,7 @@ interface Retained {
   readonly out: number;
 }
 
-/** Elements as unsigned integers, so that moving them keeps their bits; those of 8 bytes as two. */
+/** Elements as unsigned integers, so that moving them keeps their bits. Elements of 8 bytes become two. */
 function integers(t: CPUTensor, size: number): Uint8Array | Uint16Array | Uint32Array {
   const { buffer, byteOffset, byteLength } = t.data;
   if (size === 1) return new Uint8Array(buffer, byteOffset, byteLength);
@@ -63,8 +63,8 @@ function setsAtOnce(g: GatherGeometry): number {
 }
 
 /**
- * Sets of positions that share planes. With `whole`, stages of whole planes are moved in, once for all sets; else only
- * the rows that the one set retains.
+ * Sets of positions that share planes. With `whole`, whole planes are copied in, once for all sets; otherwise only the
+ * rows that the single set retains.
  */
 function gatherStages(
   out: CPUTensor,
@@ -140,7 +140,7 @@ function gatherSets(
   const atOnce = query === 1 || rowBytes > FEW * retained ? 0 : setsAtOnce(g);
   for (let s = 0; s < sets.length; s += atOnce || 1) {
     const group = sets.slice(s, s + (atOnce || 1));
-    // All rows at once, or those of each set by a call each, which takes as long as moving 450 bytes.
+    // All rows at once, or the rows of each set by one call per row, which takes as long as moving 450 bytes.
     if (atOnce === 0) gatherElements(out, mask, group[0], g, b);
     else if (seq * rowBytes <= group.length * retained * (450 + rowBytes)) {
       gatherStages(out, mask, group, true, g, b);
@@ -148,10 +148,10 @@ function gatherSets(
   }
 }
 
-/** Bytes of a row for each retained column beyond which elements are picked one by one. */
+/** With more bytes of a row than this for each retained column, elements are picked one by one. */
 const FEW = 64;
 
-/** Bytes that may be moved for each row of a slice before a call of `set` a row is faster, as for tokens. */
+/** The most bytes that may be moved for each row of a slice; beyond it, one `set` per row is faster, as for tokens. */
 const SHORT = 1200;
 
 /** Mask operations on arrays in CPU memory. */
@@ -215,7 +215,8 @@ function firstOffDiagonals(mask: CPUTensor, g: MaskGeometry): number {
   if (seq === 1) return firstOther(mask, elementBytes);
   const from = bytesOf(mask);
   const rowBytes = seq * elementBytes;
-  // Each row is a window of: S - 1 times what is below the diagonal, the diagonal, S - 1 times what is above.
+  // Each row is a window into this pattern: S - 1 times the value below the diagonal, the diagonal's, S - 1 times the
+  // one above.
   const pattern = new Uint8Array(2 * rowBytes);
   const [diagonal, above] = [from.subarray(0, elementBytes), from.subarray(elementBytes, 2 * elementBytes)];
   const below = from.subarray(rowBytes, rowBytes + elementBytes);
@@ -234,7 +235,7 @@ function firstOffDiagonals(mask: CPUTensor, g: MaskGeometry): number {
       const off = wasm.firstOffPattern(wasm.inAddress(), rowBytes, n, window, elementBytes);
       if (off < 0) continue;
       const row = i + off;
-      // The row as the core saw it: shared memory may be another by now.
+      // The row as the core saw it, as shared memory may have changed by now.
       const at = wasm.inAddress() + off * rowBytes;
       for (let byte = 0; ; byte++) {
         if (memory[at + byte] !== pattern[(seq - 1 - row) * elementBytes + byte]) {

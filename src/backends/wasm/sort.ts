@@ -1,9 +1,9 @@
-/** Positions into order: marked in a bitmap, and read from it. */
+/** Sorts positions by marking them in a bitmap and reading it. */
 import { core, coreBytes } from "../../core/core.ts";
 import type { SortingBackend } from "../../types.ts";
 import { emitRow, must } from "./emit.ts";
 
-/** Longest row whose bitmap is used for sorting: the memory of longer ones isn't had. */
+/** The longest row that is sorted by a bitmap; the core has no memory for longer ones. */
 const MAX_MARKED = 2 ** 25;
 
 function sort(
@@ -14,7 +14,7 @@ function sort(
   seqLength: number,
 ): number {
   const wasm = core();
-  // Emission reads every position of a row: for few among many, sorting those is less work.
+  // Reading the bitmap goes through every position of a row. For few among many, a plain sort is less work.
   if (seqLength > MAX_MARKED || retained * 64 < seqLength)
     return sortFew(out, positions, rows, retained, seqLength);
   const address = wasm.inAddress();

@@ -1,19 +1,21 @@
 /**
  * Rows of tokens, between arrays that JavaScript owns. Always moved as bytes: moving floats may change a NaN's payload.
  *
- * Short rows go through the core in stages, long ones by TypedArray.set: a call of that costs about 45 ns, a stage
- * 0.1 to 0.2 ns for each byte of all the rows between the first and the last one that it takes. Seen in ns a row, K = S/2
- * (and S/8): 64 B 19 against 31 (30, 85), 256 B 57 against 108 (100, 61), 512 B level (190, 72).
+ * Short rows go through the core in stages, long ones by TypedArray.set. A call of `set` costs about 45 ns. A stage
+ * costs
+ * 0.1 to 0.2 ns for each byte from the first row to the last one that it takes. Measured in ns per row, stage against
+ * set: at K = S/2 64 B 19 against 31, 256 B 57 against 108, 512 B equal; at K = S/8 30 against 85, 100 against 61, 190
+ * against 72.
  */
 
 import { core, coreBytes } from "../../core/core.ts";
 import { bytesOf, sameMemory } from "../../tensor.ts";
 import type { CPUTensor, RowGeometry, TokenOperations } from "../../types.ts";
 
-/** Bytes that a stage may move for each retained row before calls of `set` are faster. */
+/** The most bytes that a stage may move for each retained row; beyond it, calls of `set` are faster. */
 const SHORT = 1200;
 
-/** Rows in a stage at most: as many as the core's scratch for lists holds. */
+/** The most rows of a stage: as many as the core's scratch for lists holds. */
 const MAX_ROWS = 1 << 16;
 
 function isShort(g: RowGeometry): boolean {
@@ -91,7 +93,7 @@ function eachStage(
       n = Math.ceil(n / 2);
     }
     start += n;
-    limit = Math.min(2 * n, usual); // not from the top again where rows of the batch lie far apart
+    limit = Math.min(2 * n, usual); // where rows of the batch lie far apart, not all the way up again
   }
 }
 
@@ -141,7 +143,7 @@ export const wasmTokens: TokenOperations<CPUTensor> = {
 
   scatterZeros(out, grad, indices, g, _encoder, fresh) {
     const to = bytesOf(out);
-    // New memory is zero without being touched.
+    // New memory is zero already.
     if (!fresh) to.fill(0);
     put(to, bytesOf(grad), indices as CPUTensor, g);
   },
