@@ -1,5 +1,5 @@
 /** Which tokens each layer of a run saw: drawn anew by the library from seed and step, never stored. */
-import { gptSampleTokens } from "random-ltd";
+import { gptSampleTokens } from "random-ltd/webgpu";
 import type { Dropping } from "../trainer/types.ts";
 
 /** What decides a run's draws. */

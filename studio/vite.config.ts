@@ -15,6 +15,7 @@ export default defineConfig(async () => {
     resolve: {
       alias: {
         "random-ltd/jax": here("../src/adapters/jax.ts"),
+        "random-ltd/webgpu": here("../src/webgpu.ts"),
         "random-ltd": here("../src/index.ts"),
       },
     },

@@ -74,7 +74,7 @@ export const PRESETS: { readonly [name in TaskName]: Preset } = {
         dropping: { how: "route", first: 1, last: 3 },
         lr: 0.006,
       },
-      { name: "3 layers, all tokens", role: "control", layers: 3, dropping: { how: "none" }, lr: 0.006 },
+      { name: "2 layers, all tokens", role: "control", layers: 2, dropping: { how: "none" }, lr: 0.006 },
     ],
   },
   digits: {
