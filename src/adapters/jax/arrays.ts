@@ -1,4 +1,4 @@
-/** What an array of jax-js is: the class of arrays, and of what stands for one while a function is traced. */
+/** Recognizes arrays of jax-js, and the tracers that stand for them while a function is traced. */
 import { numpy as np } from "@jax-js/jax";
 import { wrongType } from "../../check.ts";
 import { tensor } from "../../tensor.ts";
@@ -7,7 +7,7 @@ import type { CPUTensor } from "../../types.ts";
 /** jax-js exports arrays alone; what `jit`, `grad` and `vmap` pass to a function shares their base class. */
 const Tracer = Object.getPrototypeOf(np.Array) as { new (): unknown };
 
-/** Whether `value` is an array of this copy of jax-js, or stands for one while a function is traced. */
+/** Whether `value` is an array of this copy of jax-js, or a tracer. */
 export function isArray(value: unknown): value is np.Array {
   return value instanceof Tracer;
 }
@@ -17,21 +17,21 @@ export function checkArray(name: string, value: unknown): asserts value is np.Ar
   if (!isArray(value)) wrongType(name, "an array of jax-js", value);
 }
 
-/** Whether a function is being compiled: then even arrays made on the spot answer with what stands for one. */
+/** Whether a function is being compiled. Then even operations on new arrays return tracers. */
 export function isCompiling(): boolean {
   const probe = np.zeros([1]).neg();
   probe.dispose();
   return !(probe instanceof np.Array);
 }
 
-/** What an array holds, where that can be told without waiting. Borrows it. */
+/** The values of an array, if they can be read without waiting. Borrows it. */
 export function lookInto(t: np.Array): CPUTensor | undefined {
   if (!(t instanceof np.Array) || (t.device !== "wasm" && t.device !== "cpu")) return undefined;
   const { shape, refCount } = t;
   try {
     return tensor(t.ref.dataSync(), shape);
   } catch {
-    // Workers are still at it, or the runtime has no typed array for the dtype.
+    // Workers are still computing it, or the runtime has no typed array for the dtype.
     if (t.refCount > refCount) t.dispose();
     return undefined;
   }

@@ -23,11 +23,12 @@ import { pick, putBack } from "./tokens.ts";
  * call consumes what it is given: `forward` the hidden states and every array among the arguments, `backward` the
  * gradient; `x.ref` keeps one. Indices given by `indicesOf` are borrowed.
  *
- * They work on arrays and on what stands for them inside `jit`, `grad` and `vjp`. A compiled function must be given the
- * indices among its arguments (`stack.sample`, then `indicesOf`): positions drawn while it is traced would stay in it
- * for ever, and are refused.
- * Masks (for "slice") and indices are looked into on the CPU and wasm backends; on others, and in a compiled function,
- * they are the caller's word.
+ * They work on arrays, and on the tracers that stand for them inside `jit`, `grad` and `vjp`. A compiled function must
+ * get the indices among its arguments (`stack.sample`, then `indicesOf`): positions drawn while it is traced would
+ * become constants in it, so that is refused.
+ *
+ * The values of masks (for "slice") and indices are checked on the CPU and wasm backends, but not on others or in a
+ * compiled function.
  *
  * @example
  * const stack = convertToRandomLTD(blocks, scheduler, { ops: jaxOps, alongSequence: { cos: "seq_dim", sin: "seq_dim" } });
@@ -68,7 +69,9 @@ export const jaxOps: FrameworkOps<np.Array> = {
   },
 };
 
-/** Positions on the CPU: looked into, and refused where the first call's would be every call's. */
+/**
+ * Checks positions on the CPU, and refuses them while a function is traced: every call would use those of the first.
+ */
 function checkPositions(indices: CPUTensor, seqLength: number): CPUTensor<Int32Array> {
   if (isCompiling()) {
     const expected =
@@ -138,13 +141,13 @@ function maskAt(mask: np.Array, indices: np.Array): np.Array {
   const keys = indices.ref.reshape([batch, 1, 1, retained]);
   const queries = query === 1 ? rows : rows.add(indices.ref.reshape([batch, 1, retained, 1]));
   indices.dispose();
-  // As single elements of a flat table: so jit compiles the gradient, which it doesn't of an index for each dimension.
+  // As single elements of a flat table, because jit can't compile the gradient of an index for each dimension.
   const at = queries.mul(seq).add(keys);
   const { shape } = at;
   return pick(mask.reshape([maskBatch * heads * query * seq]), at.reshape([1, -1])).reshape(shape);
 }
 
-/** Throws where the top-left corner of a mask is wrong, if that can be told without waiting. */
+/** Throws if the top-left corner of a mask is wrong, where that can be told without waiting. */
 function checkCorner(mask: np.Array, name: string, retained: number): void {
   const known = lookInto(mask);
   if (known !== undefined) checkSliceable(cpuMasks, name, known, { ...checkMask(name, known).g, retained });

@@ -7,10 +7,10 @@ import type { CPUTensor } from "../../types.ts";
 import { checkArray, lookInto } from "./arrays.ts";
 
 /**
- * The retained tokens of one layer, as arrays that a compiled function takes among its arguments: K and S are in their
- * shapes, the positions in their elements, so that another draw of the same K compiles nothing.
+ * The retained tokens of one layer, as arrays that a compiled function takes among its arguments. K and S are in their
+ * shapes and the positions in their elements, so another draw with the same K compiles nothing.
  *
- * For hidden states with the batch first; a model in `[S,B,C]` has the wrapper for that.
+ * For hidden states with the batch first. A model in `[S,B,C]` can use the layer wrapper.
  *
  * @example
  * const step = jit((weights, x, routes) => model(weights, x, routes)); // routes: TokenRoute[]
@@ -48,11 +48,11 @@ export function tokenRoutes(sampledIndices: CPUTensor, seqLength: number): Token
 }
 
 /**
- * The route of one layer from positions that are in jax-js already: an argument of a compiled function, say. The way
- * back is found by `B * S * K` comparisons, which are nothing beside a layer.
+ * The route of one layer from positions that are in jax-js already, such as an argument of a compiled function. The way
+ * back takes `B * S * K` comparisons, which are negligible beside a layer.
  *
- * @param indices int32 `[B,K]`, each row ascending, distinct and below S: looked into on the CPU and wasm backends, the
- *   caller's word on others and in a compiled function. Taken over.
+ * @param indices int32 `[B,K]`, each row ascending, distinct and below S. This is checked on the CPU and wasm backends, but
+ *   not on others or in a compiled function. Taken over.
  * @param seqLength S.
  * @returns A route, whose arrays the caller owns.
  * @throws TypeError where `indices` is no int32 array of jax-js; RangeError where it has not rank 2, K is above S, or a
@@ -71,7 +71,7 @@ export function tokenRoute(indices: np.Array, seqLength: number): TokenRoute {
   return routeOfArray(checkKnown("indices", indices, seqLength), seqLength, true);
 }
 
-/** Indices on the CPU, looked into. */
+/** Indices on the CPU, checked. */
 export function checkOnCPU(
   name: string,
   indices: CPUTensor,
@@ -82,7 +82,7 @@ export function checkOnCPU(
   return checkIndices(name, indices, beside, undefined, seqLength, ranks) as CPUTensor<Int32Array>;
 }
 
-/** Indices in an array, looked into where that needs no waiting. Borrows them. */
+/** Indices in an array, checked where that needs no waiting. Borrows them. */
 export function checkKnown(name: string, indices: np.Array, seqLength: number): np.Array {
   const known = lookInto(indices);
   if (known !== undefined) checkOnCPU(name, known, seqLength, [2]);

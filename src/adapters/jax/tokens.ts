@@ -6,8 +6,8 @@ import { asTable, besideStates, type TokenRoute, takeRows } from "./routes.ts";
 
 /**
  * The retained tokens of hidden states, `out[b,k] = states[b, indices[b,k]]`: what `GatherTokens.forward` is, as a
- * function of jax-js arrays that `jit` compiles and `grad` differentiates. Its autodiff backward is a scatter-add; for
- * gathers both ways see `randomLTDLayer`.
+ * function of jax-js arrays that `jit` compiles and `grad` differentiates. Its autodiff backward is a scatter-add; in
+ * `randomLTDLayer` the backward is a gather too.
  *
  * @param states `[B,S,C]` of any dtype, or with other dimensions after S, or with none. Taken over.
  * @param route As from `tokenRoutes`. Taken over: `tree.ref(route)` keeps it for another use.
@@ -62,7 +62,7 @@ export function putBack(states: np.Array, part: np.Array, route: TokenRoute): np
   return np.where(retained, takeRows(part, route.back.ref), states);
 }
 
-/** A route, each of its arrays looked at. */
+/** A route, with each of its arrays checked. */
 export function checkRoute(name: string, route: unknown): TokenRoute {
   if (typeof route !== "object" || route === null) wrongType(name, "a route, as from tokenRoutes", route);
   for (const part of ["indices", "rows", "back", "retained"] as const) {
@@ -73,7 +73,7 @@ export function checkRoute(name: string, route: unknown): TokenRoute {
   return route as TokenRoute;
 }
 
-/** States `[B,S,...]` held to a route's B and S. */
+/** Checks states `[B,S,...]` against a route's B and S. */
 export function checkStates(name: string, states: unknown, [batch, seq]: readonly number[]): void {
   checkArray(name, states);
   const { shape } = states;
@@ -82,7 +82,7 @@ export function checkStates(name: string, states: unknown, [batch, seq]: readonl
   }
 }
 
-/** What replaces the retained rows of `states`, held to them. */
+/** Checks what replaces the retained rows of `states` against them. */
 export function checkPart(
   name: string,
   part: unknown,

@@ -18,8 +18,8 @@ export interface RandomLTDCallback {
 }
 
 /**
- * A callback for `model.fit` that moves a scheduler on with each batch and saves its state with each epoch. Steps are
- * counted through epochs and through further calls of `fit`.
+ * A callback for `model.fit` that advances a scheduler with each batch and saves its state with each epoch. Steps are
+ * counted on through epochs and further calls of `fit`.
  *
  * @param scheduler The one that the model's layers were made with.
  * @param options See {@link RandomLTDCallbackOptions}.

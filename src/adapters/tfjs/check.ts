@@ -1,10 +1,10 @@
-/** TF.js tensors, held to what the kernels take. */
+/** Checks of TF.js tensors before they go to the kernels. */
 import { type DataType, Tensor } from "@tensorflow/tfjs-core";
 import { wrongType, wrongValue } from "../../check.ts";
 
 const DTYPES: readonly DataType[] = ["float32", "int32", "bool"];
 
-/** Whether `value` is a tensor of TF.js: of any copy of it, for it tells tensors by what they can do. */
+/** Whether `value` is a tensor of TF.js, of any copy of it: TF.js recognizes tensors by their methods. */
 export function isTensor(value: unknown): value is Tensor {
   return value instanceof Tensor;
 }

@@ -57,7 +57,7 @@ export interface RandomLTDLayerArgs {
 export interface RandomLTDLayer {
   /** The wrapped layer. Its weights are this layer's, under their own names. */
   readonly layer: TFLayer;
-  /** What it samples by. Setting another one goes on with that. */
+  /** Gives K, the step and the seed. It may be replaced by another one. */
   scheduler: RandomLTDScheduler | undefined;
 }
 
@@ -103,20 +103,20 @@ const BASE_NAMES = [
   ],
 ];
 
-/** Classes made before, by their base. */
+/** Classes that were made before, by their base class. */
 const classes = new WeakMap<object, unknown>();
 
 /**
  * The class of random-LTD layers, made from the base class of `tf.layers`: so this package needs no
- * `@tensorflow/tfjs-layers` of its own, and yours is the one that is used. It is registered as `RandomLTD`, for models to
- * be saved and loaded.
+ * `@tensorflow/tfjs-layers` of its own, and yours is the one that is used. It is registered as `RandomLTD`, for models
+ * to be saved and loaded.
  *
  * Where TF.js says that it is training, the hidden states pass through `RandomLayerTokenDrop`; elsewhere they go to the
  * wrapped layer as they are. The first input is the hidden states, the others are named by `inputNames`.
  *
  * @param Layer `tf.layers.Layer`.
- * @returns A class whose instances are layers: {@link RandomLTDLayer}, made with {@link RandomLTDLayerArgs}. One and
- *   the same for one base.
+ * @returns A class whose instances are layers: {@link RandomLTDLayer}, made with {@link RandomLTDLayerArgs}. Always the
+ *   same class for the same base.
  * @throws TypeError where `Layer` is no class. Constructor and layer throw as `RandomLayerTokenDrop` does; training
  *   without a scheduler is a TypeError.
  * @example

@@ -1,7 +1,7 @@
 /**
- * Rows of tokens on TF.js's webgpu backend: shaders of our own as its programs, so they go into its encoder, its
- * pipeline cache and its pool of buffers. Every element of a result is written once, 16 bytes a lane where rows allow;
- * TF.js's scatter copies all of them first and then adds atomically, 4 bytes a lane.
+ * Rows of tokens on TF.js's webgpu backend: our own shaders, run as programs of that backend, so they use its encoder,
+ * its pipeline cache and its pool of buffers. Every element of a result is written once, 16 bytes per lane where rows
+ * allow. TF.js's own scatter copies all elements first and then adds atomically, 4 bytes per lane.
  */
 import type { DataType, TensorInfo } from "@tensorflow/tfjs-core";
 import type { RowKernels } from "./backend.ts";
@@ -38,8 +38,8 @@ const GROUP = 256;
 const UNIFORMS = "batch : i32, groups : i32, seq : i32, retained : i32, row : i32, once : i32,";
 
 /**
- * How rows lie: `[B,tokens]`, `[B,G,tokens]` or `[tokens,B]`. The first two are told apart for the divisions: with two
- * less, 16 channels were scattered in 0.87 of the time (SwiftShader).
+ * How rows lie: `[B,tokens]`, `[B,G,tokens]` or `[tokens,B]`. The first is a case of its own because it needs two
+ * divisions less than the second: 16 channels were scattered in 0.87 of the time (SwiftShader).
  */
 type Way = "batch" | "groups" | "seq";
 
@@ -94,7 +94,7 @@ const BODY = {
     result[index] = ${zero};`,
 };
 
-/** The same memory as a flat tensor: the programs reckon their own addresses. */
+/** The same memory as a flat tensor, as the programs compute their own addresses. */
 function flat(t: TensorInfo): TensorInfo {
   return { dataId: t.dataId, shape: [sizeOf(t.shape)], dtype: t.dtype };
 }
@@ -110,7 +110,7 @@ function run(
   const be = backend as WebGPUBackend;
   const names = Object.keys(inputs).filter((name) => inputs[name] !== undefined);
   const unit = g.row % 4 === 0 ? 4 : 1;
-  const scalar = dtype === "float32" ? "f32" : "i32"; // a bool is one, too
+  const scalar = dtype === "float32" ? "f32" : "i32"; // a bool is an i32 too
   const zero = unit === 4 ? `vec4<${scalar}>(0)` : `${scalar}(0)`;
   const way = wayOf(g);
   const n = sizeOf(shape);
@@ -141,7 +141,9 @@ fn main(index : i32) {
   return out;
 }
 
-/** The places of all rows in two programs: -1 for each of B*S, then for each of B*K what it is. */
+/**
+ * The places of all rows, by two programs: the first writes -1 for each of B*S, the second the place of each of B*K.
+ */
 const INVERT = {
   none: `
 fn main(index : i32) {
