@@ -21,14 +21,16 @@ import { checkPart, checkRoute, checkStates, putBack } from "./tokens.ts";
 export type Weights = JsTree<np.Array>;
 
 /**
- * The way back through a layer. What it holds is freed by its one call, or by `dispose`.
+ * The backward of one forward call. What it holds is freed when it is called, which is possible once, or by `dispose`.
  *
  * @example
  * const [out, pull] = wrapped(weights, hidden, route);
  * const [weightsGrad, hiddenGrad] = pull(outGrad);
  */
 export interface Pullback<W extends Weights> {
-  /** From the gradient of the layer's answer, which is taken over: that of the weights, and that of the hidden states. */
+  /**
+   * From the gradient of the layer's output, which is taken over: the gradients of the weights and the hidden states.
+   */
   (outGrad: np.Array): [weights: W, hidden: np.Array];
   /** For a forward pass whose backward isn't wanted. */
   dispose(): void;
@@ -77,7 +79,7 @@ export function randomLTDLayer<W extends Weights, Rest extends unknown[] = []>(
   };
 }
 
-/** A layer's answer, held to the shape of its input, and the way back. Takes its arrays over. */
+/** A layer's output, checked to have the shape of its input, and its backward. Takes its arrays over. */
 function pullback<W extends Weights>(
   layer: (weights: W, hidden: np.Array) => np.Array,
   weights: W,
@@ -106,8 +108,8 @@ interface Call<W extends Weights> {
 }
 
 /**
- * A layer with weights and a backward of its own, for `RandomLayerTokenDrop` and `convertToRandomLTD` to wrap: their
- * `backward` then moves tokens by gathers alone, where `grad` over a wrapped model has a scatter-add for each layer.
+ * A layer with weights and its own backward, for `RandomLayerTokenDrop` and `convertToRandomLTD` to wrap. Their
+ * `backward` then moves tokens by gathers only, where `grad` over a wrapped model has a scatter-add for each layer.
  *
  * The weights are set for each step, so that a compiled step can take them among its arguments.
  *
@@ -139,8 +141,8 @@ export class JaxLayer<W extends Weights> implements LayerObject<np.Array, np.Arr
   }
 
   /**
-   * Sets the weights of the forward calls to come, and frees what earlier ones left: their weights, gradients that
-   * nobody took, forward calls without a backward.
+   * Sets the weights for the next forward calls, and frees what earlier calls left behind: their weights, gradients
+   * that were not taken, and forward calls without a backward.
    *
    * @param weights An array, or arrays in objects and lists. Taken over.
    * @throws TypeError where `weights` is missing.
@@ -155,7 +157,7 @@ export class JaxLayer<W extends Weights> implements LayerObject<np.Array, np.Arr
   }
 
   /**
-   * Runs the layer; in training, what its backward needs is kept.
+   * Runs the layer. In training, it saves what its backward needs.
    *
    * @param hiddenStates `[B,K,C]`. Taken over.
    * @param kwargs What the layer takes beside them. Taken over.

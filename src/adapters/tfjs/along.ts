@@ -1,4 +1,4 @@
-/** What runs along the sequence, at the retained positions, in any layout: gathers, so that everything has a gradient. */
+/** Gathers what runs along the sequence at the retained positions, in any layout. Gathers have gradients. */
 import {
   cast,
   concat,
@@ -27,10 +27,10 @@ export function gatherAlong(t: Tensor, at: Positions, axes: Axes): Tensor {
   return tidy(() => {
     const from = firstPosition === 0 ? at : behind(at, firstPosition);
     if (direct) return gatherRows(t, from, view, shape);
-    // The kernels know of one batch in front, or behind the sequence: anything else goes in pieces of that.
+    // The kernels know one batch dimension, before or after the sequence. Other layouts are gathered in such pieces.
     const few = retained - firstPosition;
     if (batchFirst) {
-      // By rank 2: TF.js's webgpu backend has no gradient of a slice of rank 5.
+      // As rank 2, because TF.js's webgpu backend has no gradient for a slice of rank 5.
       const whole = reshape(t, [outer, rows * middle * length * row]);
       const pieces = Array.from({ length: outer }, (_, o) => {
         const piece = reshape(slice(whole, [o, 0], [1, -1]), [rows, middle, length, row]);

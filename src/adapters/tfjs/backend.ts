@@ -18,8 +18,8 @@ export interface RowKernels {
   /** `base` with zeros in its retained rows. */
   zeroRows(backend: object, base: TensorInfo, indices: TensorInfo, map: TensorInfo, g: Geometry): TensorInfo;
   /**
-   * What these kernels want to know of indices beside themselves, made once for all of them: int32, handed on as `map`.
-   * Missing where that is nothing; then `indices` are given in its place.
+   * What these kernels need beside the indices, made from them once for all kernels: int32, passed on as `map`. Missing
+   * if they need nothing; then `map` is the indices.
    */
   mapOf?(
     data: Int32Array,
@@ -27,7 +27,7 @@ export interface RowKernels {
     retained: number,
     seq: number,
   ): { data: Int32Array; shape: number[] };
-  /** The same of indices that can't be read. */
+  /** The same from indices that can't be read. */
   invert?(backend: object, indices: TensorInfo, seq: number): TensorInfo;
   /** The indices themselves, where they can be read at no cost. */
   read?(backend: object, indices: TensorInfo): Int32Array;

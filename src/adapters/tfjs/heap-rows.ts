@@ -1,4 +1,4 @@
-/** Rows of tokens within the memory of TF.js's wasm backend: by a module of our own that imports it. */
+/** Moves rows of tokens within the memory of TF.js's wasm backend, by a module of our own that imports it. */
 import { bytesOfText } from "../../core/text.ts";
 import { heapText, sharedHeapText } from "./heap-rows-bytes.ts";
 
@@ -18,7 +18,7 @@ export interface Heap {
   scatter(all: number, base: number, part: number, indices: number, ...sizes: Sizes): void;
 }
 
-/** What emscripten gives out of TF.js's WASM: a memory that threads share in `wasmMemory`, any other among `asm`. */
+/** What emscripten exposes of TF.js's WASM: memory shared by threads as `wasmMemory`, any other memory in `asm`. */
 export interface Emscripten {
   readonly wasmMemory?: WebAssembly.Memory;
   readonly asm?: { readonly memory?: WebAssembly.Memory };
@@ -27,8 +27,8 @@ export interface Emscripten {
 const heaps = new WeakMap<WebAssembly.Memory, Heap | undefined>();
 
 /**
- * The module over the memory of TF.js's. Undefined where that memory is out of reach, or the runtime can't compile the
- * module: it has no SIMD, or compiles none but the page's own.
+ * The module that works in TF.js's memory. Undefined if that memory can't be reached, or if the runtime can't compile
+ * the module because it has no SIMD or its policy forbids compiling.
  */
 export function heapIn({ wasmMemory, asm }: Emscripten): Heap | undefined {
   const memory = wasmMemory ?? asm?.memory;
@@ -38,7 +38,7 @@ export function heapIn({ wasmMemory, asm }: Emscripten): Heap | undefined {
 }
 
 function start(memory: WebAssembly.Memory): Heap | undefined {
-  // A module has to say whether what it imports is shared.
+  // A module must declare whether the memory it imports is shared.
   const own = memory.buffer instanceof ArrayBuffer;
   try {
     const module = new WebAssembly.Module(bytesOfText(own ? heapText : sharedHeapText));

@@ -22,15 +22,15 @@ import { attrsOf, type Geometry, geometryOf } from "./geometry.ts";
 import { wasmRows } from "./wasm.ts";
 import { webgpuRows } from "./webgpu.ts";
 
-/** The rows of the backend of that name. */
+/** What moves rows on the backend of that name. */
 export function rowsOn(backendName: string): RowKernels {
   const known: Record<string, RowKernels> = { cpu: cpuRows, wasm: wasmRows, webgpu: webgpuRows };
   return known[backendName] ?? fallbackRows;
 }
 
 /**
- * Retained positions as tensors: int32 `[B,K]`, and what the backend's `mapOf` makes of them. The same tensor twice, where
- * that is nothing or not made yet, which gathering alone can do without.
+ * Retained positions as tensors: int32 `[B,K]`, and what the backend's `mapOf` makes of them. If the backend has no
+ * map, or it is not made yet (gathering does not need it), the second is the same tensor as the first.
  */
 export interface Positions {
   readonly indices: Tensor;
@@ -49,9 +49,9 @@ const scattered: Kernel = (rows, backend, { base, part, indices, map }, attrs) =
   rows.scatter(backend, base, part, indices, map, geometryOf(attrs));
 
 /**
- * Split and merge are gather and scatter as a wrapped layer uses them: split gives the retained rows and the whole once
- * more, of which merge reads the other rows only. So the gradient of the whole is that of the result as it is, with the
- * retained rows replaced: one pass over [B,S,C], where the sum of gather's and scatter's own gradients takes three.
+ * Split and merge are gather and scatter as a wrapped layer uses them. Split returns the retained rows and the whole
+ * tensor again, of which merge reads only the other rows. So the gradient of the whole is the gradient of the result
+ * with the retained rows replaced: one pass over [B,S,C]. Adding the gradients of a gather and a scatter takes three.
  */
 const KERNELS: Record<string, Kernel> = {
   RandomLTDGather: (rows, backend, { all, indices, map }, attrs) =>
@@ -70,7 +70,7 @@ const KERNELS: Record<string, Kernel> = {
 
 type Gradient = (dys: Tensor[], at: Positions, g: Geometry) => Record<string, () => Tensor>;
 
-/** What `tf.grad` asks for: made of the kernels again, so that gradients have gradients. */
+/** The gradients for `tf.grad`. They use the same kernels, so that gradients have gradients. */
 const GRADIENTS: Record<string, Gradient> = {
   RandomLTDGather: ([dy], at, g) => ({
     all: () => (g.shared ? sharedGrad(dy, withMap(at, g), g) : scatterZeros(dy, withMap(at, g), g)),
@@ -98,7 +98,9 @@ function sharedGrad(dy: Tensor, at: Positions, g: Geometry): Tensor {
   });
 }
 
-/** Registers what is missing for the backend in use: once a backend, whatever copies of this module there are. */
+/**
+ * Registers what is missing for the current backend: once per backend, even if there are several copies of this module.
+ */
 function prepare(): void {
   const backendName = getBackend();
   if (getKernel("RandomLTDInvert", backendName) !== undefined) return;
@@ -152,12 +154,12 @@ export function merge(base: Tensor, part: Tensor, at: Positions, g: Geometry): T
   return run("RandomLTDMerge", { base, part, ...at }, attrsOf(g));
 }
 
-/** The map of indices that can't be read, or these themselves where the backend wants none. */
+/** The map of indices that can't be read, or the indices themselves if the backend needs no map. */
 export function mappedTo(indices: Tensor, seq: number): Tensor {
   return rowsOn(getBackend()).invert ? run("RandomLTDInvert", { indices }, { seq }) : indices;
 }
 
-/** Positions with their map, if a gather did without. TF.js frees what a gradient makes. */
+/** Positions with their map, made now if a gather did not need it. TF.js frees what a gradient makes. */
 function withMap({ indices, map }: Positions, { seq }: Geometry): Positions {
   return { indices, map: map.dataId === indices.dataId ? mappedTo(indices, seq) : map };
 }

@@ -14,11 +14,11 @@ import { tokenGeometry } from "./tokens.ts";
 
 /**
  * `FrameworkOps` for TF.js tensors, of float32, int32 or bool: what `RandomLayerTokenDrop` and `convertToRandomLTD` of
- * `random-ltd` take as `ops`. On the cpu, wasm and webgpu backends by kernels of this library, elsewhere by TF.js
- * operations. Everything has gradients, masks and tables along the sequence included.
+ * `random-ltd` take as `ops`. The cpu, wasm and webgpu backends use kernels of this library, others use TF.js
+ * operations. Everything has gradients, even masks and tables along the sequence.
  *
- * Tensors of TF.js don't change, so `inPlace` makes no difference. What the wrapper makes belongs to the `tf.tidy` that
- * it is called in, or else to the caller.
+ * TF.js tensors don't change, so `inPlace` makes no difference. What the wrapper makes belongs to the surrounding
+ * `tf.tidy` or, without one, to the caller.
  *
  * @example
  * const stack = convertToRandomLTD(blocks, scheduler, { ops: tfjsOps });
@@ -106,7 +106,7 @@ function gatherMask(mask: Tensor, at: Positions): Tensor {
   });
 }
 
-/** Masks whose corner was found right, and in which shape. Contents never change, so each is looked into once. */
+/** Masks whose corner is known to be right, and for which shape. Values never change, so each is checked once. */
 const fine = new WeakMap<object, string>();
 
 /** A mask as the CPU reads it. */
@@ -123,7 +123,7 @@ function remember(mask: Tensor, { retained, seq }: MaskGeometry): void {
   if (retained < seq) fine.set(mask.dataId, `${mask.shape}`);
 }
 
-/** Throws where the corner of a mask is wrong, if the backend holds its contents where they can be read. */
+/** Throws if the corner of a mask is wrong, on backends whose tensors can be read at once. */
 function checkCorner(name: string, mask: Tensor, retained: number): void {
   if (seen(mask) || !isReadable()) return;
   const [readable, g] = looked(name, mask, retained);
@@ -131,7 +131,7 @@ function checkCorner(name: string, mask: Tensor, retained: number): void {
   remember(mask, g);
 }
 
-/** Whether that is known not to throw. */
+/** Whether the corner of a mask is known to be right. */
 function isCornerRight(name: string, mask: Tensor, retained: number): boolean {
   if (seen(mask)) return true;
   if (!isReadable()) return false;

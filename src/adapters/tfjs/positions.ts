@@ -7,7 +7,7 @@ import type { RowKernels } from "./backend.ts";
 import { checkAlive, isTensor } from "./check.ts";
 import { mappedTo, type Positions, rowsOn } from "./kernels.ts";
 
-/** Positions, and what frees what was made of them. */
+/** Positions, and a function that frees what was made for them. */
 export interface MadePositions extends Positions {
   dispose(): void;
 }
@@ -37,7 +37,7 @@ export function positionsOf(
       [2],
     ) as CPUTensor<Int32Array>;
     const [rowsOfBatch, retained] = checked.shape;
-    // A copy: the cpu backend would keep the caller's array itself.
+    // A copy, because the cpu backend would use the caller's array itself.
     const indices = tensor(checked.data.slice(), [rowsOfBatch, retained], "int32");
     return made(indices, mapped ? mapOf(rows, indices, checked.data, seq) : indices, true);
   }
@@ -52,7 +52,7 @@ export function positionsOf(
   return made(indices, mapped ? mapOf(rows, indices, data, seq) : indices, false);
 }
 
-/** Tensors whose contents were found right, for rows of that length below that S. Contents never change. */
+/** Tensors that have been checked, for rows of that length below that S. Their values never change. */
 const fine = new WeakMap<object, { retained: number; seq: number }>();
 
 function checkContents(name: string, { dataId, shape }: Tensor, data: Int32Array, seq: number): void {
