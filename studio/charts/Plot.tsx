@@ -136,6 +136,8 @@ export function Plot({ figure, height, at, whole = false, theme }: PlotProps) {
   const read = (x: number) =>
     `${at(x)}: ${ends.map((line) => `${line.name} ${inFigures(valueAt(line, x) ?? Number.NaN)}`).join(", ")}`;
   const reach = Math.max(0, ...ends.map((line) => line.x[line.x.length - 1]));
+  // Where all have a value, unless the reader moves on.
+  const common = Math.min(reach, ...ends.map((line) => line.x[line.x.length - 1]));
 
   const onKeyDown = (event: KeyboardEvent) => {
     const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: 10, PageDown: -10, Home: -1000, End: 1000 }[
@@ -143,7 +145,7 @@ export function Plot({ figure, height, at, whole = false, theme }: PlotProps) {
     ];
     if (step === undefined) return;
     event.preventDefault();
-    const from = reading ?? reach;
+    const from = reading ?? common;
     setReading(Math.max(0, Math.min(reach, from + (step * figure.xMax) / 100)));
   };
   const onPointerMove = () => {
@@ -176,7 +178,7 @@ export function Plot({ figure, height, at, whole = false, theme }: PlotProps) {
         onPointerLeave={() => setReading(undefined)}
       />
       <p class="readout" id={id}>
-        {ends.length > 0 ? read(reading ?? reach) : "Nothing measured yet."}
+        {ends.length > 0 ? read(reading ?? common) : "Nothing measured yet."}
         <span class="faint"> Faint: training loss.</span>
       </p>
       <span class="sr" aria-live="polite">
