@@ -1,5 +1,5 @@
 /**
- * The row at hand: its bitmaps, and the classes of its tokens (forced, plain, padding), which the keys choose within.
+ * The current row: its bitmaps, and the classes of its tokens (forced, plain, padding). Keys decide within a class.
  */
 import { BITMAPS, bitmapBytes, ensure } from "./memory";
 

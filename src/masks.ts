@@ -17,7 +17,7 @@ function operationsOf(cpu: CPUMasks, name: string, mask: Tensor): MaskOperations
   return (isGPUTensor(mask) ? mask.operations : cpu(name, mask)) as MaskOperations<Tensor>;
 }
 
-/** A mask `[B,H,S,S]` or `[B,H,1,S]`, checked, and its geometry but for K. */
+/** A checked mask `[B,H,S,S]` or `[B,H,1,S]`, and its geometry except K. */
 export function checkMask(name: string, value: unknown): { mask: Tensor; g: Omit<MaskGeometry, "retained"> } {
   const mask = checkTensor(name, value);
   const [maskBatch, heads, query, seq] = mask.shape;

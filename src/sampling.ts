@@ -59,7 +59,7 @@ export interface GPTSampleOptions extends SampleOptions {
    * "slice" (the default): the top-left `K x K`, refused for a CPU mask for which that is wrong.
    * "gather": rows and columns at the retained positions, right for every mask.
    * "slice-unchecked": the top-left `K x K` whatever the mask holds, as DeepSpeed does.
-   * A GPU mask can't be looked into: it wants its mode named, and "slice" is the caller's word.
+   * The values of a GPU mask can't be checked. It has no default, and with "slice" its corner is taken unchecked.
    */
   maskMode?: MaskMode | undefined;
 }
@@ -224,7 +224,7 @@ export interface GPTSampleTokens<Any extends Tensor = Tensor> {
    *
    * Sampling rule 1: position i of layer l, row r has the key `word (i & 3) of Philox4x32-10(counter (i >> 2, r, l,
    * step), key seed)`; the K smallest by (class, key, i) are retained, where kept tokens come first and padding last.
-   * Nothing else enters, so the same seed gives the same bits on every platform, in whatever order layers and rows are
+   * Nothing else matters, so the same seed gives the same bits on every platform, in whatever order layers and rows are
    * asked for. After DeepSpeed's `gpt_sample_tokens` (`ops/random_ltd/dropping_utils.py`); random-LTD paper, section 3.
    *
    * @param options See {@link GPTSampleOptions}. `reservedLength`, `seqLength`, `batchSize` and `seed` are required.

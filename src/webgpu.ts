@@ -1,6 +1,7 @@
 /**
- * The names of `random-ltd` for pages whose tokens and masks are on the GPU: what moves those on the CPU is left out, and
- * CPU states and CPU attention masks are refused. Indices, `keepMask` and `paddingMask` are the CPU's as ever.
+ * The names of `random-ltd` for pages whose tokens and masks are on the GPU. The code that moves CPU tensors is left
+ * out, so CPU states and CPU attention masks are refused. Indices, `keepMask` and `paddingMask` are on the CPU, as in
+ * `random-ltd`.
  */
 import { referenceSorting } from "./backends/reference/sort.ts";
 import { wrongType } from "./check.ts";
@@ -22,7 +23,7 @@ import type { CPUTensor, GPUTensor, Tensor } from "./types.ts";
 
 export * from "./index.ts";
 
-/** Refuses a tensor of the CPU, under the name of the caller's argument. */
+/** Refuses a CPU tensor, naming the caller's argument. */
 function refused(name: string, t: CPUTensor): never {
   wrongType(name, "a GPU tensor with random-ltd/webgpu", t, "a CPU tensor");
 }
@@ -34,8 +35,8 @@ export const gptSampleTokens: GPTSampleTokens<GPUTensor> = /* @__PURE__ */ gptSa
 export const bertSampleTokens: BertSampleTokens<GPUTensor> = /* @__PURE__ */ bertSampleTokensOn(refused);
 
 /**
- * Puts positions that a caller drew elsewhere into the order that gather and scatter need: by the plain reference, as
- * the core of this entry samples and nothing else.
+ * Sorts positions that were chosen in some other way into the order that gather and scatter need. This is done by the
+ * plain reference, as the core of this entry only samples.
  */
 export const tokenSort: TokenSort = /* @__PURE__ */ tokenSortOn(() => referenceSorting);
 

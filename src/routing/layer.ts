@@ -397,7 +397,7 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
     }
   }
 
-  /** The caller's own indices, held to the batch and to K. */
+  /** The caller's own indices, checked against the batch and K. */
   #given(indicesOf: (layerOrdinal: number) => unknown, batch: number, retained: number): T {
     if (typeof indicesOf !== "function")
       wrongType("indicesOf", "a function of the layer's ordinal", indicesOf);

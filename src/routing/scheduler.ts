@@ -153,8 +153,8 @@ export class RandomLTDScheduler {
 
   /**
    * The layer-tokens that steps 0 to `steps - 1` of this schedule consume, to size a {@link LayerTokenLRSchedule}.
-   * Nothing is changed, unlike in DeepSpeed, and a schedule of any number of steps takes no time to speak of, but for
-   * a "custom" one, which is asked for each step.
+   * Unlike in DeepSpeed, nothing is changed. It is fast for any number of steps, except with a "custom" schedule, which is
+   * called for each step.
    *
    * @param steps How many, from 0 to 2^32.
    * @throws TypeError, RangeError where `steps` isn't that.
@@ -235,7 +235,7 @@ export class RandomLTDScheduler {
     }
     checkInteger("current_value", stateDict.current_value, 1, random_ltd_schedule.max_value);
     const last = checkInteger("current_steps", stateDict.current_steps, -1, MAX_STEP);
-    // JSON keeps any whole number that stateDict can give, beyond the safe ones too.
+    // JSON keeps any integer that stateDict can give, even beyond the safe ones.
     const tokens = stateDict.consumed_layer_tokens;
     this.#consumed = checkInteger("consumed_layer_tokens", tokens, 0, Number.MAX_VALUE);
     [this.#value, this.#step] = [undefined, last];

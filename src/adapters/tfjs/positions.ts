@@ -17,7 +17,7 @@ export interface MadePositions extends Positions {
  *
  * @param batch B, or undefined where any will do.
  * @param mapped Whether the map is wanted now: a gather alone can do without.
- * @throws TypeError, RangeError named `name`: contents are looked into where that takes no waiting.
+ * @throws TypeError, RangeError that name `name`. Values are checked where that needs no waiting.
  */
 export function positionsOf(
   name: string,

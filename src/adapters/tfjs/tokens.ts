@@ -72,7 +72,7 @@ export const GatherTokens: {
    * @param options See {@link TFTokenOptions}.
    * @returns `[B,K,C]` (or `[K,B,C]`), of the same dtype.
    * @throws TypeError, RangeError where an argument is of the wrong kind, disposed, or doesn't fit. Positions in a
-   *   tensor of the webgpu backend are not looked into; out of range they give zeros.
+   *   tensor of the webgpu backend are not checked; out of range they give zeros.
    * @example
    * const part = GatherTokens.forward(hidden, sortedIndices);
    */

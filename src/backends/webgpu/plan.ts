@@ -26,7 +26,7 @@ export interface Dispatch {
 /** What is done, in order: a dispatch, or zeroing a temporary. */
 export type Step = Dispatch | { readonly zeroed: Temporary & { readonly bytes: number } };
 
-/** Bytes that a binding may hold: a part of the limit where operands may come to share one with what is written. */
+/** Bytes that a binding may hold: a fraction of the limit where operands may have to share a binding with `dst`. */
 export function bindingBudget(
   { bindingBytes }: PlanLimits,
   dst: Bytes,

@@ -2,7 +2,7 @@
 import { checkInteger, checkOptions, describe, isObject, wrongType, wrongValue } from "../../check.ts";
 import type { AlongSequence, AxesLayout, RowLayout, TokensAt } from "../framework-ops.ts";
 
-/** The sizes that keyword arguments are held to. */
+/** The sizes that keyword arguments must fit. */
 export interface Sizes {
   readonly batch: number;
   readonly seq: number;

@@ -3,7 +3,7 @@ import { describe, wrongValue } from "../../check.ts";
 import type { Kwargs } from "../layer-types.ts";
 import { eachLeaf } from "./nested.ts";
 
-/** The sizes of the hidden states at hand. */
+/** The sizes of the hidden states of this call. */
 export interface StateSizes {
   readonly batch: number;
   readonly seq: number;
