@@ -61,6 +61,7 @@ export type {
 export { LayerTokenLRSchedule, type LayerTokenLRScheduleOptions } from "./routing/lr.ts";
 export type {
   CheckedRandomLTDConfig,
+  CheckedScheduleConfig,
   LayerTokenLRConfig,
   RandomLTDConfig,
   RandomLTDScheduleConfig,

@@ -78,8 +78,9 @@ function operationsOf(cpu: CPUTokens, name: string, t: Tensor): TokenOperations<
 }
 
 const NAMES = ["batchFirst", "encoder", "out"];
-const BACKWARD_NAMES = [...NAMES, "seqLength", "accumulateInto"];
-const SCATTER_NAMES = [...NAMES, "inPlace"];
+// In full, as bundlers keep an array that spreads another, used or not.
+const BACKWARD_NAMES = ["batchFirst", "encoder", "out", "seqLength", "accumulateInto"];
+const SCATTER_NAMES = ["batchFirst", "encoder", "out", "inPlace"];
 
 /** Batch size, number of tokens, and bytes per row of a tensor of tokens. */
 function dimensions(

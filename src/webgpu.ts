@@ -8,8 +8,9 @@ import { wrongType } from "./check.ts";
 import { type MaskGather, type MaskSlice, maskGatherOn, maskSliceOn } from "./masks.ts";
 import { type ConvertToRandomLTD, convertOn } from "./routing/convert.ts";
 import type { FrameworkOps } from "./routing/framework-ops.ts";
-import { TokenDropLayer } from "./routing/layer.ts";
-import type { LayerOutput } from "./routing/layer-types.ts";
+import { type RandomLayerTokenDropOptions, TokenDropLayer } from "./routing/layer.ts";
+import type { Layer, LayerOutput } from "./routing/layer-types.ts";
+import type { RandomLTDScheduler } from "./routing/scheduler.ts";
 import { tensorOpsOn } from "./routing/tensor-ops.ts";
 import {
   type BertSampleTokens,
@@ -60,6 +61,11 @@ export const ScatterTokens: ScatterOperations<GPUTensor> = /* @__PURE__ */ scatt
  */
 export const tensorOps: FrameworkOps<Tensor> = /* @__PURE__ */ tensorOpsOn(refused, refused);
 
+/** Options that may be left out for the GPU's tensors. */
+type WrapperOptions<T> = T extends GPUTensor
+  ? [options?: RandomLayerTokenDropOptions<T>]
+  : [options: RandomLayerTokenDropOptions<T> & { ops: FrameworkOps<T> }];
+
 /**
  * Wraps a layer so that, in training, it works on a random K of the S tokens of each row, the others passing by it.
  * See {@link TokenDropLayer}.
@@ -71,6 +77,16 @@ export class RandomLayerTokenDrop<
   T = GPUTensor,
   R extends LayerOutput<T> = LayerOutput<T>,
 > extends TokenDropLayer<T, R> {
+  /** As {@link TokenDropLayer} takes them; layers of other tensors than the GPU's name their `ops`. */
+  constructor(
+    layer: Layer<T, R>,
+    scheduler: RandomLTDScheduler,
+    layerOrdinal: number,
+    ...[options]: WrapperOptions<T>
+  ) {
+    super(layer, scheduler, layerOrdinal, options);
+  }
+
   protected override get defaultOps(): FrameworkOps<any> {
     return tensorOps;
   }

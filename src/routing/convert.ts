@@ -20,7 +20,7 @@ export interface ConvertOptions<T> extends RandomLayerTokenDropOptions<T> {
    * `random_ltd_layer_id` (negative ones count from the end), which must list every layer of a route. Layers in no
    * route are wrapped one by one. Given as an object, a route may have its own drop ratio, TREAD's selection ratio.
    */
-  routes?: readonly Route[];
+  routes?: readonly Route[] | undefined;
 }
 
 /** The first and the last layer of a route, alone or with its drop ratio. */
@@ -52,20 +52,21 @@ export interface ConvertToRandomLTD<Own extends Tensor = Tensor> {
    * const stack = convertToRandomLTD(blocks, scheduler, { alongSequence: ["position_ids"] });
    * hidden = stack.forward(hidden, { attention_mask: mask, position_ids: positions });
    */
-  <T = Own, R extends LayerOutput<T> = LayerOutput<T>>(
+  <T extends Own = Own, R extends LayerOutput<T> = LayerOutput<T>>(
     layers: readonly Layer<T, R>[],
     scheduler: RandomLTDScheduler,
     options?: ConvertOptions<T>,
   ): LayerStack<T, R>;
+  /** Layers of another framework, by its operations. */
+  <T, R extends LayerOutput<T> = LayerOutput<T>>(
+    layers: readonly Layer<T, R>[],
+    scheduler: RandomLTDScheduler,
+    options: ConvertOptions<T> & { ops: FrameworkOps<T> },
+  ): LayerStack<T, R>;
 }
 
 /** An entry's `RandomLayerTokenDrop`. */
-type WrapperClass = new <T, R extends LayerOutput<T>>(
-  layer: Layer<T, R>,
-  scheduler: RandomLTDScheduler,
-  layerOrdinal: number,
-  options: RandomLayerTokenDropOptions<T>,
-) => TokenDropLayer<T, R>;
+type WrapperClass = new (...args: any[]) => TokenDropLayer<any, any>;
 
 /** `convertToRandomLTD` of an entry: what it wraps layers with, and its operations on its own tensors. */
 export function convertOn<Own extends Tensor>(
@@ -95,11 +96,11 @@ export function convertOn<Own extends Tensor>(
       if (ordinal < 0) {
         converted.push(given[i]);
       } else if (route === undefined) {
-        converted.push(new Wrapper<T, R>(given[i], scheduler, ordinal, rest));
+        converted.push(new Wrapper(given[i], scheduler, ordinal, rest));
       } else {
         const within = new LayerStack<T, R>(given.slice(i, route.last + 1), ops, rest);
         const dropRatio = route.dropRatio === undefined ? rest.dropRatio : route.dropRatio;
-        converted.push(new Wrapper<T, R>(within, scheduler, ordinal, { ...rest, dropRatio }));
+        converted.push(new Wrapper(within, scheduler, ordinal, { ...rest, dropRatio }));
         i = route.last;
       }
     }

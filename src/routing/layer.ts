@@ -29,36 +29,36 @@ import type { RandomLTDScheduler } from "./scheduler.ts";
 /** Options of {@link TokenDropLayer}. */
 export interface RandomLayerTokenDropOptions<T> {
   /** The token operations for your kind of tensors. Default: those for this library's own CPU and GPU tensors. */
-  ops?: FrameworkOps<T>;
+  ops?: FrameworkOps<T> | undefined;
   /**
    * What a layer gets of the mask named by `model_mask_name`. With "auto", the default: its top-left corner where that
    * is known to be right, and the gathered mask everywhere else. Decoders also take "slice", "gather" or
    * "slice-unchecked", as in `gptSampleTokens`. An encoder's mask is always gathered.
    */
-  maskMode?: MaskMode | "auto";
+  maskMode?: MaskMode | "auto" | undefined;
   /**
    * The keyword arguments that run along the sequence (position ids, RoPE tables, further masks) and are gathered with
    * the tokens: an array of names, for arguments laid out like the hidden states, or an object of names with their
    * layouts. An argument may be a tensor, or an array or a plain object of tensors, nested. While tokens are dropped, a
    * tensor that looks laid out along the sequence and is not named is refused; "unchanged" passes it on as it is.
    */
-  alongSequence?: readonly string[] | Readonly<Record<string, AlongSequence>>;
+  alongSequence?: readonly string[] | Readonly<Record<string, AlongSequence>> | undefined;
   /**
    * The names of the elements of the array that the layer returns: `["encoder_hidden_states", "hiddenStates"]` for a
    * block with two streams. The one called `hiddenStates` goes on as the states; the others become arguments of these
    * names for the next layer. One that `alongSequence` names too, laid out like the hidden states, is scattered back
    * among the dropped tokens. Default: the first element is the states.
    */
-  outputs?: readonly string[];
+  outputs?: readonly string[] | undefined;
   /** Positions below this are always retained. Default 0. */
-  keepPrefix?: number;
+  keepPrefix?: number | undefined;
   /** Where a row forces more tokens than K, K is raised to the most of any row; without this it is a RangeError. */
-  raiseToKept?: boolean;
+  raiseToKept?: boolean | undefined;
   /**
    * The fraction r of the S tokens to drop, from 0 to below 1, or a function of the step that returns it. K is then
    * `max(1, S - floor(S * r + 0.5))`, whatever S a batch has. Default: the scheduler's K.
    */
-  dropRatio?: DropRatio;
+  dropRatio?: DropRatio | undefined;
 }
 
 /** A fraction of the tokens, or a function of the step that returns it. */

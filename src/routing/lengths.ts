@@ -4,7 +4,7 @@
  * root schedule and its `root_degree` come from `curriculum_scheduler.py` beside it.
  */
 import { checkInteger, wrongType } from "../check.ts";
-import type { RandomLTDScheduleConfig } from "./random-ltd-config.ts";
+import type { CheckedScheduleConfig } from "./random-ltd-config.ts";
 
 /** K at a step. `monotone`: it never falls, so stretches of equal length can be found by bisection. */
 export interface Lengths {
@@ -14,7 +14,7 @@ export interface Lengths {
 
 /** The lengths of a checked schedule; `custom` is the caller's function of the step. */
 export function lengthsOf(
-  config: RandomLTDScheduleConfig,
+  config: CheckedScheduleConfig,
   custom: ((globalStep: number) => number) | undefined,
 ): Lengths {
   const { min_value: min, max_value: max } = config;

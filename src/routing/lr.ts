@@ -6,9 +6,9 @@ export interface LayerTokenLRScheduleOptions {
   /** The rate at the end of warm-up, above 0. */
   lr: number;
   /** How the rate falls after warm-up: "linear" (the default) or "cosine". */
-  decay?: "linear" | "cosine";
+  decay?: "linear" | "cosine" | undefined;
   /** The rate from `total_layer_tokens` on: 0 (the default) to `lr`. */
-  floor?: number;
+  floor?: number | undefined;
 }
 
 /**

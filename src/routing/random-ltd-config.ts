@@ -10,6 +10,9 @@ import { checkSection } from "./known-keys.ts";
 export const MAX_LENGTH = 0x7fffffff;
 const MAX_LAYERS = 0xffffffff;
 
+/** Any other string, as in JSON that TypeScript has read: what is in it is checked when it is used. */
+type AnyString = string & {};
+
 /** How K grows from `min_value` to `max_value`: DeepSpeed's `random_ltd_schedule`. Lengths are in tokens. */
 export interface RandomLTDScheduleConfig {
   /** K at first, rounded up to a multiple of `seq_per_step`. If it equals `max_value`, nothing is ever dropped. */
@@ -20,7 +23,7 @@ export interface RandomLTDScheduleConfig {
    * "fixed_linear"; "fixed_root", as in DeepSpeed's `curriculum_scheduler.py`; or "custom", the caller's own function,
    * which the scheduler takes as its `schedule` option.
    */
-  readonly schedule_type: "fixed_linear" | "fixed_root" | "custom";
+  readonly schedule_type: "fixed_linear" | "fixed_root" | "custom" | AnyString;
   readonly schedule_config: {
     /** Steps from `min_value` to `max_value`. */
     readonly require_steps: number;
@@ -37,7 +40,7 @@ export interface LayerTokenLRConfig {
   /** Layer-tokens at which the decay ends. */
   readonly total_layer_tokens?: number;
   /** Default "linear". */
-  readonly warmup_type?: "linear" | "log";
+  readonly warmup_type?: "linear" | "log" | AnyString;
   /** Layer-tokens of warm-up. Default 0. */
   readonly warmup_layer_tokens?: number;
 }
@@ -54,15 +57,20 @@ export interface RandomLTDConfig {
   /** The name of a layer's attention mask among its arguments. Null or missing if it takes none. */
   readonly model_mask_name?: string | null;
   /** "encoder": the mask is gathered at the retained positions. "decoder" (the default): `maskMode` decides. */
-  readonly model_type?: "encoder" | "decoder";
+  readonly model_type?: "encoder" | "decoder" | AnyString | undefined;
   /** `[B,S,C]` or `[S,B,C]`. Default "batch_seq_dim". */
-  readonly hidden_state_order?: "batch_seq_dim" | "seq_batch_dim";
+  readonly hidden_state_order?: "batch_seq_dim" | "seq_batch_dim" | AnyString | undefined;
   /** Rows in a step over all devices and micro-batches. */
   readonly global_batch_size: number;
   /** Rows in a micro-batch of one device. */
   readonly micro_batch_size?: number;
   readonly random_ltd_schedule: RandomLTDScheduleConfig;
   readonly layer_token_lr_schedule?: LayerTokenLRConfig;
+}
+
+/** A schedule of a known type. */
+export interface CheckedScheduleConfig extends RandomLTDScheduleConfig {
+  readonly schedule_type: "fixed_linear" | "fixed_root" | "custom";
 }
 
 /** The configuration with its defaults filled in and layer numbers resolved and sorted. */
@@ -72,6 +80,7 @@ export interface CheckedRandomLTDConfig extends RandomLTDConfig {
   readonly model_type: "encoder" | "decoder";
   readonly hidden_state_order: "batch_seq_dim" | "seq_batch_dim";
   readonly layer_token_lr_schedule: LayerTokenLRConfig;
+  readonly random_ltd_schedule: CheckedScheduleConfig;
 }
 
 const KEYS = [
@@ -135,7 +144,7 @@ function layerIds(value: unknown, total: number, count: number): number[] {
   return ids;
 }
 
-function checkSchedule(value: unknown): RandomLTDScheduleConfig {
+function checkSchedule(value: unknown): CheckedScheduleConfig {
   const schedule = checkSection("random_ltd_schedule", value, SCHEDULE_KEYS);
   const type = checkChoice("schedule_type", schedule.schedule_type, ["fixed_linear", "fixed_root", "custom"]);
   const config = checkSection("schedule_config", schedule.schedule_config, SCHEDULE_CONFIG_KEYS);

@@ -23,9 +23,9 @@ const SAMPLING_RULE = 1;
 /** Options of {@link RandomLTDScheduler}. */
 export interface RandomLTDSchedulerOptions {
   /** What the wrapped layers sample with: an unsigned 64-bit number. Default 1234, DeepSpeed's. */
-  seed?: number | bigint;
+  seed?: number | bigint | undefined;
   /** K at a step, an integer from 1 to `max_value`: with schedule_type "custom", and only with it. */
-  schedule?: (globalStep: number) => number;
+  schedule?: ((globalStep: number) => number) | undefined;
 }
 
 /** What `RandomLTDScheduler.stateDict` returns: DeepSpeed's keys and two of this library's. All of it is JSON. */

@@ -4,9 +4,9 @@ import type { RandomLTDScheduler, RandomLTDState } from "../../routing/scheduler
 /** Options of {@link randomLTDCallback}. */
 export interface RandomLTDCallbackOptions {
   /** The step of the first batch. Default: the one after the scheduler's last, so 0 for a new one. */
-  firstStep?: number;
+  firstStep?: number | undefined;
   /** Called after each epoch with the scheduler's state, which is plain JSON; waited for. */
-  saveState?: (state: Required<RandomLTDState>, epoch: number) => unknown;
+  saveState?: ((state: Required<RandomLTDState>, epoch: number) => unknown) | undefined;
 }
 
 /** What {@link randomLTDCallback} gives: `callbacks` of `model.fit` and `model.fitDataset`, alone or in an array. */

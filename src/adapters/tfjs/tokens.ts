@@ -10,7 +10,7 @@ import { type MadePositions, positionsOf } from "./positions.ts";
 /** Options of the token operations on TF.js tensors. */
 export interface TFTokenOptions {
   /** Hidden states are `[B,S,C]` where true, which is the default, else `[S,B,C]`. */
-  batchFirst?: boolean;
+  batchFirst?: boolean | undefined;
 }
 
 /** Retained positions: int32 `[B,K]`, each row ascending and distinct, on the CPU or in a TF.js tensor. */

@@ -7,10 +7,10 @@
 const SLACK = 512;
 
 /** Rows of a window are counted in 32 bits, with room for the lanes of the last group. */
-const MAX_ROWS = 2 ** 31;
+const MAX_ROWS = 0x8000_0000;
 
 /** The largest binding that byte addresses of 32 bits reach. */
-export const MAX_BINDING: number = 2 ** 32 - 4096;
+export const MAX_BINDING: number = 0xffff_f000;
 
 /** A buffer that the recorder provides for a plan. Wherever the same object appears, it is the same buffer. */
 export type Temporary =

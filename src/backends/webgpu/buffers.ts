@@ -6,9 +6,9 @@
 import { type DeviceState, LABEL, type PooledBuffer, USAGE } from "./device-state.ts";
 
 const SLOT = 256; // the largest alignment of a uniform binding
-const SLAB = 64 * 1024;
+const SLAB = 0x1_0000;
 const MAX_SLABS = 32; // 8192 differing dispatches, 2 MiB
-const MAX_KEPT = 16 * 1024 * 1024;
+const MAX_KEPT = 0x100_0000;
 
 /** Drops what has grown too large. Only between calls: within one, an encoder that is not submitted yet may use it. */
 export function trim({ parameters }: DeviceState): void {

@@ -8,11 +8,11 @@ import { everyShader } from "./shader-choice.ts";
 /** Options of {@link requestGPUDevice}. */
 export interface RequestGPUDeviceOptions {
   /** Where adapters come from; `navigator.gpu` unless another is given, as in Node. */
-  gpu?: GPU;
+  gpu?: GPU | undefined;
   /** Handed to `requestAdapter`. */
-  powerPreference?: GPUPowerPreference;
+  powerPreference?: GPUPowerPreference | undefined;
   /** Features wanted where the adapter has them, such as "timestamp-query". */
-  features?: readonly GPUFeatureName[];
+  features?: readonly GPUFeatureName[] | undefined;
 }
 
 /**

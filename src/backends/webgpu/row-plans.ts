@@ -17,7 +17,7 @@ import { INVERSION, rowShader, type Way } from "./shader-choice.ts";
 const REST = 2;
 
 /** The most rows of a window that needs a map: the map has a word for each, so 16 MiB. */
-const MAP_ROWS = 4 * 1024 * 1024;
+const MAP_ROWS = 0x40_0000;
 
 /** What moves, and how it is found. */
 export interface Move {

@@ -22,7 +22,7 @@ export interface GPUTensorOptions {
   /** The device that the buffer belongs to. */
   device: GPUDevice;
   /** Where the tensor begins in the buffer, in bytes: a multiple of its element size, of 4 where it is written. */
-  byteOffset?: number;
+  byteOffset?: number | undefined;
 }
 
 /** Options of {@link toGPU}. */
@@ -30,7 +30,7 @@ export interface ToGPUOptions {
   /**
    * Written and returned instead of a new tensor. It is written at once, before any encoder that is not submitted yet.
    */
-  out?: GPUTensor;
+  out?: GPUTensor | undefined;
 }
 
 /**
