@@ -9,6 +9,7 @@ const KINDS: readonly (readonly [string, RegExp])[] = [
   ["npm shows it, and wants it", /^(package\.json|README\.md|LICENSE)$/],
   ["what changed, for those who update", /^CHANGELOG\.md$/],
   ["pages that the README and the docstrings link to", /^docs\/[\w-]+\.md$/],
+  ["the pictures of those pages", /^docs\/(evidence\/)?[\w-]+\.(svg|png)$/],
   ["the figures that the README links to", /^bench\/[\w-]+\.md$/],
   ["known answers of the rule, which its page links to", /^test\/vectors\/[\w-]+\.json$/],
   ["entries, their shared parts and maps to src", /^dist\/[\w.-]+\.js(\.map)?$/],

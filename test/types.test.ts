@@ -11,7 +11,11 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** What this TypeScript says about a file of test/types. */
-function check(typescript: string, file: string, options: { lib: string[]; types: string[]; skipLibCheck?: boolean }): string {
+function check(
+  typescript: string,
+  file: string,
+  options: { lib: string[]; types: string[]; skipLibCheck?: boolean },
+): string {
   const paths = { "random-ltd": [resolve("dist/index.d.ts")], "random-ltd/*": [resolve("dist/*.d.ts")] };
   const strict = { strict: true, exactOptionalPropertyTypes: true, noEmit: true };
   const compilerOptions = { target: "es2022", module: "nodenext", ...strict, ...options, paths };
@@ -39,7 +43,10 @@ test.each([
   expect(check(typescript, "float16.ts", { lib: [...DOM, "esnext.float16"], types })).toBe("");
 });
 
-test.each(["typescript", "typescript-5.9"])("without the DOM library, with skipLibCheck, by %s", (typescript) => {
+test.each([
+  "typescript",
+  "typescript-5.9",
+])("without the DOM library, with skipLibCheck, by %s", (typescript) => {
   expect(check(typescript, "uses.ts", { lib: ["es2023"], types: ["node"], skipLibCheck: true })).toBe("");
 });
 
