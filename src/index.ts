@@ -92,7 +92,7 @@ export type {
   ScatterOperations,
   TokenOptions,
 } from "./tokens.ts";
-export type { CPUTensor, DType, GPUTensor, Tensor, TensorData } from "./types.ts";
+export type { CPUTensor, DType, Float16Data, GPUTensor, IndexTensor, Tensor, TensorData } from "./types.ts";
 
 /** Draws the tokens that each random-LTD layer of a decoder retains, and the attention mask among them. */
 export const gptSampleTokens: GPTSampleTokens = /* @__PURE__ */ gptSampleTokensOn(cpuMasks);
