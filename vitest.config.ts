@@ -17,7 +17,7 @@ export default defineConfig({
   // Installed when a test of the adapter runs: see scripts/tfjs/load.js.
   resolve: { alias: { "@tensorflow/tfjs-core": bundle } },
   test: {
-    testTimeout: 120_000,
+    testTimeout: 300_000,
     hookTimeout: 300_000,
     reporters: process.env.CI ? ["default", ["json", { outputFile: "test-results.json" }]] : ["default"],
     projects: [

@@ -12,11 +12,14 @@ export function clock(seconds: number): string {
 /** A bar on a terminal, a line every few seconds anywhere else. */
 export class Progress {
   readonly #stream: NodeJS.WriteStream;
+  readonly #lineEveryMs: number;
   #bar: cliProgress.SingleBar | null = null;
   #lastLine = Number.NEGATIVE_INFINITY;
 
-  constructor(stream: NodeJS.WriteStream = process.stderr) {
+  /** @param lineEveryMs Where there is no terminal, a line at most this often. */
+  constructor(stream: NodeJS.WriteStream = process.stderr, lineEveryMs: number = LINE_EVERY_MS) {
     this.#stream = stream;
+    this.#lineEveryMs = lineEveryMs;
     if (!stream.isTTY) return;
     this.#bar = new cliProgress.SingleBar({
       stream,
@@ -40,7 +43,7 @@ export class Progress {
       return;
     }
     const now = performance.now();
-    if (!phase && now - this.#lastLine < LINE_EVERY_MS) return;
+    if (!phase && now - this.#lastLine < this.#lineEveryMs) return;
     this.#lastLine = now;
     this.#stream.write(`${String(Math.floor(fraction * 100)).padStart(3)}% | ${text}\n`);
   }

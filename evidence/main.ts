@@ -42,7 +42,8 @@ async function measure(): Promise<void> {
   const plan = values.quick ? QUICK : PLAN;
   const missing = plan.jobs.filter((job) => job.id.includes(values.only) && !isDone(values.results, job));
   const jobs = missing.slice(0, Number(values.jobs));
-  const progress = new Progress();
+  // A quick run is over before a second line would be due.
+  const progress = new Progress(process.stderr, values.quick ? 0 : undefined);
   let interrupted = false;
   process.on("SIGINT", () => {
     interrupted = true;

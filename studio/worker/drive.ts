@@ -120,7 +120,10 @@ export async function drive(
       case "evaluated":
         tellSteps();
         tell({ kind: "held", lane, held: run.history.evaluations.at(-1)!, rowLosses: run.rowLosses });
-        if (lane === lanes.at(-1) && run.history.evaluations.length % ANSWERS === 1) await answer();
+        // A race by steps answers at its end alone.
+        if (settings.steps === 0 && lane === lanes.at(-1) && run.history.evaluations.length % ANSWERS === 1) {
+          await answer();
+        }
         break;
     }
     if (performance.now() - saved > SAVE || control.saveNow) await save(false);

@@ -9,11 +9,11 @@ import { letter, NODES } from "../example.ts";
 import { type LaneName, type Settings, TASKS } from "../settings.ts";
 import type { Sample } from "./protocol.ts";
 
-/** Held-out rows of each task: enough to tell runs apart, few enough for a second. */
-const HELD_OUT = 128;
+/** Held-out rows of each task: enough to tell runs apart, few enough for a second; of a race by steps, fewer. */
+const HELD_OUT = { bySeconds: 128, bySteps: 32 };
 
 /** Letters that a model writes, and how daring it is. */
-const [WRITTEN, TEMPERATURE] = [80, 0.7];
+const [WRITTEN, TEMPERATURE] = [60, 0.7];
 
 /** What the trainer makes a task from. */
 export function dataFor(
@@ -38,9 +38,11 @@ export function dataFor(
 }
 
 /** The task of these settings. */
-export function taskFor({ task, channels, batch }: Settings, data: TaskData): Task {
+export function taskFor({ task, channels, batch, steps }: Settings, data: TaskData): Task {
   const sizes = { seq: TASKS[task].seqLength, channels, heads: 2, batch };
-  return trainerTask(task, sizes, data, { heldOutRows: HELD_OUT });
+  return trainerTask(task, sizes, data, {
+    heldOutRows: steps > 0 ? HELD_OUT.bySteps : HELD_OUT.bySeconds,
+  });
 }
 
 /** The answer with the largest logit, for each of `[B,N,V]`. */

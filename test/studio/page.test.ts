@@ -118,9 +118,9 @@ describe.skipIf(reason !== undefined)(`the page ${reason ?? ""}`, () => {
     await page.locator(".state.running").waitFor();
     await page.getByRole("button", { name: "Pause" }).first().click();
     await page.locator(".state.paused").waitFor();
-    const before = await page.locator(".state").innerText();
+    const before = await page.locator("#race .state").innerText();
     await page.waitForTimeout(1500);
-    expect(await page.locator(".state").innerText()).toBe(before);
+    expect(await page.locator("#race .state").innerText()).toBe(before);
     await page.getByRole("button", { name: "Go on" }).first().click();
     await page.locator(".state.running").waitFor();
     await page.getByRole("button", { name: "Stop" }).click();
