@@ -47,7 +47,8 @@ export type {
   TokensAt,
   TokensAtOptions,
 } from "./routing/framework-ops.ts";
-export type { DropRatio, RandomLayerTokenDropOptions, TokenDropLayer } from "./routing/layer.ts";
+export type { TokenDropLayer } from "./routing/layer.ts";
+export type { DropRatio, RandomLayerTokenDropOptions } from "./routing/layer-options.ts";
 export type {
   BackwardOptions,
   ForwardOptions,

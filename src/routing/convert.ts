@@ -1,13 +1,13 @@
 import { checkInteger, checkList, checkOptions, isObject, wrongType, wrongValue } from "../check.ts";
 import type { Tensor } from "../types.ts";
 import { checkOps, type FrameworkOps } from "./framework-ops.ts";
+import type { TokenDropLayer } from "./layer.ts";
 import {
   checkScheduler,
   type DropRatio,
   type RandomLayerTokenDropOptions,
-  type TokenDropLayer,
   WRAPPER_NAMES,
-} from "./layer.ts";
+} from "./layer-options.ts";
 import type { Layer, LayerOutput } from "./layer-types.ts";
 import type { RandomLTDScheduler } from "./scheduler.ts";
 import { LayerStack } from "./stack.ts";

@@ -7,6 +7,7 @@ import { eachLeaf, mapTensors } from "./along/nested.ts";
 import { checkUnnamed } from "./along/unnamed.ts";
 import type { AlongSequence, FrameworkOps, TokensAt } from "./framework-ops.ts";
 import type { Kwargs } from "./layer-types.ts";
+import type { CheckedRandomLTDConfig } from "./random-ltd-config.ts";
 
 /** Which keyword arguments run along the sequence, and how. */
 export interface KwargsPlan {
@@ -17,6 +18,28 @@ export interface KwargsPlan {
   readonly named: ReadonlySet<string>;
   /** Hidden states are `[B,S,C]` where true, else `[S,B,C]`. */
   readonly batchFirst: boolean;
+}
+
+/** The plan of a wrapped layer's options and of the configuration. */
+export function planOf(
+  { model_mask_name: maskName, model_type, hidden_state_order }: CheckedRandomLTDConfig,
+  options: {
+    readonly alongSequence: unknown;
+    readonly maskMode: unknown;
+    readonly keepPrefix: number;
+    /** The names of answers that become the next layer's arguments. */
+    readonly carried: readonly string[];
+  },
+): KwargsPlan {
+  const along = checkAlong(options.alongSequence, hidden_state_order, maskName, options.keepPrefix);
+  const names = [...along.keys(), ...options.carried, ...(maskName === null ? [] : [maskName])];
+  return {
+    maskName,
+    maskMode: checkMaskMode(model_type, options.maskMode),
+    along,
+    named: new Set(names),
+    batchFirst: hidden_state_order === "batch_seq_dim",
+  };
 }
 
 /** How the attention mask is cut: an encoder's is always gathered. */

@@ -1,18 +1,21 @@
 import { checkEncoder } from "../arguments.ts";
-import {
-  checkBoolean,
-  checkInteger,
-  checkObject,
-  checkOptions,
-  isObject,
-  wrongType,
-  wrongValue,
-} from "../check.ts";
-import { checkTokenMask, type MaskMode, mostForced, sampleIndices } from "../sampling.ts";
-import { checkTensor, isTensor, layerOf } from "../tensor.ts";
+import { checkBoolean, checkInteger, checkObject, checkOptions, wrongType, wrongValue } from "../check.ts";
+import { checkTokenMask, mostForced, sampleIndices } from "../sampling.ts";
+import { isTensor, layerOf } from "../tensor.ts";
 import type { CPUTensor, Tensor } from "../types.ts";
-import { type AlongSequence, checkOps, type FrameworkOps } from "./framework-ops.ts";
-import { checkAlong, checkKwargs, checkMaskMode, gatherKwargs, type KwargsPlan } from "./kwargs.ts";
+import { checkAnswer, checkShapeOf, formOf, givenIndices } from "./answers.ts";
+import { type Call, Calls } from "./calls.ts";
+import { checkOps, type FrameworkOps } from "./framework-ops.ts";
+import { checkKwargs, gatherKwargs, type KwargsPlan, planOf } from "./kwargs.ts";
+import {
+  checkLayer,
+  checkRatio,
+  checkScheduler,
+  type DropRatio,
+  type RandomLayerTokenDropOptions,
+  ratioAt,
+  WRAPPER_NAMES,
+} from "./layer-options.ts";
 import {
   type BackwardOptions,
   CALL_NAMES,
@@ -25,57 +28,6 @@ import {
 } from "./layer-types.ts";
 import { Carriage, carriedNames, checkElements, checkOutputs, statesOf, withStates } from "./outputs.ts";
 import type { RandomLTDScheduler } from "./scheduler.ts";
-
-/** Options of {@link TokenDropLayer}. */
-export interface RandomLayerTokenDropOptions<T> {
-  /** The token operations for your kind of tensors. Default: those for this library's own CPU and GPU tensors. */
-  ops?: FrameworkOps<T> | undefined;
-  /**
-   * What a layer gets of the mask named by `model_mask_name`. With "auto", the default: its top-left corner where that
-   * is known to be right, and the gathered mask everywhere else. Decoders also take "slice", "gather" or
-   * "slice-unchecked", as in `gptSampleTokens`. An encoder's mask is always gathered.
-   */
-  maskMode?: MaskMode | "auto" | undefined;
-  /**
-   * The keyword arguments that run along the sequence (position ids, RoPE tables, further masks) and are gathered with
-   * the tokens: an array of names, for arguments laid out like the hidden states, or an object of names with their
-   * layouts. An argument may be a tensor, or an array or a plain object of tensors, nested. While tokens are dropped, a
-   * tensor that looks laid out along the sequence and is not named is refused; "unchanged" passes it on as it is.
-   */
-  alongSequence?: readonly string[] | Readonly<Record<string, AlongSequence>> | undefined;
-  /**
-   * The names of the elements of the array that the layer returns: `["encoder_hidden_states", "hiddenStates"]` for a
-   * block with two streams. The one called `hiddenStates` goes on as the states; the others become arguments of these
-   * names for the next layer. One that `alongSequence` names too, laid out like the hidden states, is scattered back
-   * among the dropped tokens. Default: the first element is the states.
-   */
-  outputs?: readonly string[] | undefined;
-  /** Positions below this are always retained. Default 0. */
-  keepPrefix?: number | undefined;
-  /** Where a row forces more tokens than K, K is raised to the most of any row; without this it is a RangeError. */
-  raiseToKept?: boolean | undefined;
-  /**
-   * The fraction r of the S tokens to drop, from 0 to below 1, or a function of the step that returns it. K is then
-   * `max(1, S - floor(S * r + 0.5))`, whatever S a batch has. Default: the scheduler's K.
-   */
-  dropRatio?: DropRatio | undefined;
-}
-
-/** A fraction of the tokens, or a function of the step that returns it. */
-export type DropRatio = number | ((step: number) => number);
-
-/** The names of {@link RandomLayerTokenDropOptions}. */
-export const WRAPPER_NAMES: readonly string[] = [
-  ...["ops", "maskMode", "alongSequence", "keepPrefix", "raiseToKept", "dropRatio", "outputs"],
-];
-
-/** One forward call: what its backward needs. */
-interface Call<T> {
-  readonly shape: readonly number[];
-  /** int32 `[B,K]`; null if the call dropped nothing. */
-  readonly indices: CPUTensor<Int32Array> | T | null;
-  readonly batchOffset: number;
-}
 
 /**
  * `RandomLayerTokenDrop` for every entry. Each entry adds its operations on the library's own tensors.
@@ -104,17 +56,11 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
   readonly #ops: FrameworkOps<T>;
   readonly #plan: KwargsPlan;
   readonly #carriage: Carriage<T>;
-  readonly #batchFirst: boolean;
   readonly #keepPrefix: number;
   readonly #raiseToKept: boolean;
   readonly #dropRatio: DropRatio | undefined;
   #training = true;
-  /** The last call made in training, and in evaluation. */
-  #last: Call<T> | undefined;
-  #lastOfEvaluation: Call<T> | undefined;
-  /** The calls of one step by batchOffset, as backward passes may come in another order. */
-  readonly #calls: Map<number, Call<T>> = new Map();
-  #callsStep = -1;
+  readonly #calls: Calls<T> = new Calls();
 
   /**
    * @param layer `(hiddenStates, kwargs) => hiddenStates | [hiddenStates, ...rest]`, or an object with such a
@@ -137,25 +83,13 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
     this.#scheduler = checkScheduler(scheduler);
     this.layerOrdinal = checkInteger("layerOrdinal", layerOrdinal, 0, 2 ** 32 - 1);
     checkOptions(options, WRAPPER_NAMES);
-    const { model_mask_name, model_type, hidden_state_order } = scheduler.config;
     const { ops = this.defaultOps, alongSequence = [], keepPrefix = 0 } = options;
     const { raiseToKept = false, dropRatio } = options;
     this.#ops = checkOps(ops);
     this.#keepPrefix = checkInteger("keepPrefix", keepPrefix, 0, 2 ** 31 - 1);
-    this.#batchFirst = hidden_state_order === "batch_seq_dim";
     const outputs = checkOutputs(options.outputs);
-    const along = checkAlong(alongSequence, hidden_state_order, model_mask_name, keepPrefix);
-    this.#plan = {
-      maskName: model_mask_name,
-      maskMode: checkMaskMode(model_type, options.maskMode),
-      along,
-      named: new Set([
-        ...along.keys(),
-        ...carriedNames(outputs),
-        ...(model_mask_name === null ? [] : [model_mask_name]),
-      ]),
-      batchFirst: this.#batchFirst,
-    };
+    const carried = carriedNames(outputs);
+    this.#plan = planOf(scheduler.config, { alongSequence, maskMode: options.maskMode, keepPrefix, carried });
     this.#carriage = new Carriage(outputs, this.#plan, this.#ops);
     this.#raiseToKept = checkBoolean("raiseToKept", raiseToKept);
     if (dropRatio !== undefined && typeof dropRatio !== "function") checkRatio("dropRatio", dropRatio);
@@ -302,7 +236,7 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
     checkOptions(options, CALL_NAMES);
     const shape = [...ops.shapeOf(hiddenStates, "hiddenStates")];
     if (shape.length < 2) wrongValue("hiddenStates", "at least two dimensions", shape, `[${shape}]`);
-    const [batch, seq] = this.#batchFirst ? shape : [shape[1], shape[0]];
+    const [batch, seq] = this.#plan.batchFirst ? shape : [shape[1], shape[0]];
     const { batchOffset = 0, encoder, inPlace = false } = options;
     checkInteger("batchOffset", batchOffset, 0, 2 ** 32 - batch);
     checkBoolean("inPlace", inPlace);
@@ -312,7 +246,7 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
     if (dropping) checkKwargs(kwargs, this.#plan, ops, { batch, seq, retained });
     const indices =
       dropping && options.indicesOf !== undefined
-        ? this.#given(options.indicesOf, batch, retained)
+        ? givenIndices(ops, options.indicesOf, this.layerOrdinal, [batch, retained])
         : this.#draw(retained, batch, seq, options);
     const { outputs } = this.#carriage;
     if (indices === null) {
@@ -321,16 +255,22 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
       this.#remember({ shape, indices, batchOffset });
       return output;
     }
-    const at = ops.at(indices, { seqLength: seq, batchFirst: this.#batchFirst, encoder });
+    const at = ops.at(indices, { seqLength: seq, batchFirst: this.#plan.batchFirst, encoder });
     try {
       const before = this.#carriage.before(kwargs);
       const gathered = gatherKwargs(kwargs, this.#plan, ops, at);
       const carried = this.#carriage.during(before, gathered);
       const part = at.gather(hiddenStates);
-      const expected = this.#formOf(part);
+      const expected = formOf(ops, part);
       const output = this.randomLTDLayer.forward(part, gathered, options);
       checkElements("layer", output, outputs, this.#whose("forward"));
-      const states = this.#checkPart("forward", statesOf(output, outputs), expected);
+      const states = checkAnswer(
+        ops,
+        statesOf(output, outputs),
+        expected,
+        this.#whose("forward"),
+        outputs === undefined,
+      );
       const answer = this.#carriage.after(output, carried, at);
       const result = at.scatter(hiddenStates, states, inPlace);
       this.#remember({ shape, indices, batchOffset });
@@ -367,7 +307,7 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
     const { batchOffset, encoder, inPlace = false } = options;
     checkBoolean("inPlace", inPlace);
     if (isTensor(outGrad)) checkEncoder(encoder, outGrad);
-    const { shape, indices } = this.#recall(batchOffset);
+    const { shape, indices } = this.#calls.recall(batchOffset);
     checkShapeOf(
       "outGrad",
       ops.shapeOf(outGrad, "outGrad"),
@@ -380,16 +320,16 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
       return grads;
     }
 
-    const batchFirst = this.#batchFirst;
+    const batchFirst = this.#plan.batchFirst;
     const seqLength = shape[batchFirst ? 1 : 0];
     const at = ops.at(indices, { seqLength, batchFirst, encoder });
     try {
       const part = at.gather(outGrad);
-      const expected = this.#formOf(part);
+      const expected = formOf(ops, part);
       const answer = layer.backward(this.#carriage.gradsBefore(given, part, at) as LayerGradient<T>, options);
       checkElements("layer", answer, outputs, this.#whose("backward"));
       const states = outputs === undefined ? answer : statesOf(answer, outputs);
-      const partGrad = this.#checkPart("backward", states, expected);
+      const partGrad = checkAnswer(ops, states, expected, this.#whose("backward"), false);
       const result = at.scatter(outGrad, partGrad, inPlace);
       return this.#carriage.gradsAfter(given, answer, result, at) as LayerGradient<T>;
     } finally {
@@ -397,107 +337,12 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
     }
   }
 
-  /** The caller's own indices, checked against the batch and K. */
-  #given(indicesOf: (layerOrdinal: number) => unknown, batch: number, retained: number): T {
-    if (typeof indicesOf !== "function")
-      wrongType("indicesOf", "a function of the layer's ordinal", indicesOf);
-    const indices = indicesOf(this.layerOrdinal);
-    const whose = `for random-LTD layer ${this.layerOrdinal}`;
-    // The library's CPU tensors serve every framework.
-    const own = isTensor(indices);
-    if (!own && !this.#ops.isTensor(indices)) wrongType("indicesOf", `a tensor ${whose}`, indices);
-    const shape = own
-      ? checkTensor("indicesOf", indices).shape
-      : this.#ops.shapeOf(indices as T, "indicesOf");
-    checkShapeOf("indicesOf", shape, [batch, retained], `shape [${[batch, retained]}] ${whose}`);
-    return indices as T;
-  }
-
   #remember(call: Call<T>): void {
     if (this.randomLTDLayer.backward === undefined) return;
-    if (!this.#training) {
-      this.#lastOfEvaluation = call;
-      return;
-    }
-    const { step } = this.#scheduler;
-    if (step !== this.#callsStep) this.#calls.clear();
-    this.#callsStep = step;
-    this.#last = call;
-    this.#calls.set(call.batchOffset, call);
-  }
-
-  #recall(batchOffset: number | undefined): Call<T> {
-    // Backward belongs to training, even if an evaluation came between.
-    const last = this.#last ?? this.#lastOfEvaluation;
-    if (last === undefined) wrongType("outGrad", "a forward call before backward", undefined, "none");
-    if (batchOffset === undefined) return last;
-    checkInteger("batchOffset", batchOffset, 0, 2 ** 32 - 1);
-    if (batchOffset === last.batchOffset) return last;
-    const call = this.#calls.get(batchOffset);
-    if (!call) wrongValue("batchOffset", "that of a forward call of this step", batchOffset);
-    return call;
-  }
-
-  /** What the layer's answer to `part` must be. Every framework's tensors say their dtype alike. */
-  #formOf(part: T): Form {
-    return { shape: [...this.#ops.shapeOf(part, "layer")], dtype: (part as Partial<Form>).dtype };
-  }
-
-  /** Throws unless the layer's output for the retained tokens has their shape and dtype. */
-  #checkPart(method: string, value: unknown, { shape, dtype }: Form): T {
-    const whose = this.#whose(method);
-    if (!this.#ops.isTensor(value)) {
-      const either = method === "forward" && this.#carriage.outputs === undefined;
-      wrongType("layer", `a tensor${either ? ", or an array that begins with one," : ""} ${whose}`, value);
-    }
-    const found = this.#formOf(value);
-    checkShapeOf("layer", found.shape, shape, `shape [${shape}], that of its input, ${whose}`);
-    if (found.dtype !== dtype) {
-      wrongType("layer", `dtype ${dtype}, that of its input, ${whose}`, value, String(found.dtype));
-    }
-    return value;
+    this.#calls.remember(call, this.#training ? this.#scheduler.step : undefined);
   }
 
   #whose(method: string): string {
     return `from ${method} of random-LTD layer ${this.layerOrdinal}`;
   }
-}
-
-/** Shape and dtype of a tensor. */
-interface Form {
-  readonly shape: readonly number[];
-  readonly dtype: unknown;
-}
-
-function checkRatio(name: string, value: unknown): number {
-  if (typeof value !== "number") wrongType(name, "a number from 0 to below 1", value);
-  if (!(value >= 0 && value < 1)) wrongValue(name, "a number from 0 to below 1", value);
-  return value;
-}
-
-function ratioAt(ratio: DropRatio, step: number): number {
-  return typeof ratio === "function" ? checkRatio(`dropRatio(${step})`, ratio(step)) : ratio;
-}
-
-function checkShapeOf(name: string, shape: readonly number[], wanted: readonly number[], expected: string) {
-  if (shape.length !== wanted.length || shape.some((length, i) => length !== wanted[i])) {
-    wrongValue(name, expected, shape, `[${shape}]`);
-  }
-}
-
-/** A RandomLTDScheduler, recognized by its members, as another copy of the package may have made it. */
-export function checkScheduler(value: RandomLTDScheduler): RandomLTDScheduler {
-  if (!isObject(value) || typeof value.getCurrentSeq !== "function" || !isObject(value.config)) {
-    wrongType("scheduler", "a RandomLTDScheduler", value);
-  }
-  return value;
-}
-
-/** A layer as an object: the very one, or a function's. */
-export function checkLayer<T, R extends LayerOutput<T>>(name: string, layer: Layer<T, R>): LayerObject<T, R> {
-  if (typeof layer === "function") return { forward: layer };
-  if (!isObject(layer) || typeof layer.forward !== "function") {
-    wrongType(name, "a function or an object with a forward", layer);
-  }
-  return layer;
 }

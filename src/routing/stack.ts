@@ -2,7 +2,8 @@ import { checkInteger, checkObject, checkOptions, wrongType } from "../check.ts"
 import type { CPUTensor, Tensor } from "../types.ts";
 import { mapTensors } from "./along/nested.ts";
 import type { FrameworkOps } from "./framework-ops.ts";
-import { checkLayer, TokenDropLayer } from "./layer.ts";
+import { TokenDropLayer } from "./layer.ts";
+import { checkLayer } from "./layer-options.ts";
 import {
   type BackwardOptions,
   CALL_NAMES,
