@@ -1,14 +1,11 @@
 // @ts-nocheck: not yet typed
 /** Times alternating runs on a GPU, so that what else the machine does falls on all alike. */
 
+import { median } from "./measure.js";
+
 const TIMESTAMP = "timestamp-query";
 /** Shortest sample, ms: a software device's clock ticks in 65 us. */
 const SAMPLE_MS = 8;
-
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1];
-}
 
 /** How long what `record` puts into an encoder takes: a function of it and how often, in milliseconds each. */
 export function timer(device, kind) {

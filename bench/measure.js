@@ -4,7 +4,8 @@
 /** Shortest sample, ms: below it, timers and interruptions would be seen more than the work. */
 const SAMPLE_MS = 4;
 
-function median(values) {
+/** The middle one of some values, or the mean of the middle two. */
+export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
