@@ -1,6 +1,7 @@
 /** docs/evidence.md, from the results alone. */
+import { mean } from "../trainer/statistics.ts";
 import type { Plan } from "./plan.ts";
-import type { Result, StepResult } from "./results.ts";
+import type { Result, RunResult, StepResult } from "./results.ts";
 import {
   type Comparison,
   lastOf,
@@ -125,7 +126,7 @@ function taskPart(
 
 /** Rows that vary one thing, beside the route that they vary. */
 function settings(plan: Plan, results: ReadonlyMap<string, Result>): string {
-  const base = rowsOf(plan, results, "arrows", "main").slice(0, 1);
+  const base = rowsOf(plan, results, "arrows", "small").slice(0, 2);
   const groups = ["length", "growth", "until", "last", "follows", "lr"];
   return contestants([...base, ...groups.flatMap((group) => rowsOf(plan, results, "arrows", group))]);
 }
@@ -155,8 +156,39 @@ function found(summary: TaskSummary | null, title: string): string {
   return `(${title}: the best full model's last loss after ${percent(medianOf(best.times))} of its time; ${seeds})`;
 }
 
+/** Last losses of contestants, in words, on the seeds that all of them have. */
+function losses(rows: readonly (Row | undefined)[], words: readonly string[]): string {
+  const all = rows.filter((row): row is Row => row !== undefined);
+  const seeds = [...(all[0]?.runs.keys() ?? [])].filter((seed) => all.every(({ runs }) => runs.has(seed)));
+  if (all.length < rows.length || seeds.length === 0) return NOT_YET;
+  const last = (row: Row, seed: number) => lastOf(row.runs.get(seed) as RunResult).loss;
+  const each = all.map((row, i) => `${words[i]} ${mean(seeds.map((seed) => last(row, seed))).toFixed(3)}`);
+  return `${each.join(", ")}; ${seeds.length === 1 ? "one seed" : `${seeds.length} seeds`}`;
+}
+
 /** What to do. Where figures decide, the line has them; where they are still to come, it says so. */
-function advice([small, arrows, digits, text]: readonly (TaskSummary | null)[]): string {
+function advice(
+  [small, arrows, digits, text]: readonly (TaskSummary | null)[],
+  plan: Plan,
+  results: ReadonlyMap<string, Result>,
+): string {
+  const rows = (task: string, group: string) => rowsOf(plan, results, task, group);
+  const called = (task: string, id: string) =>
+    rows(task, "main").find(({ entry }) => entry.id === `${task}-main-${id}`);
+  const kept = [...rows("arrows", "length"), ...rows("arrows", "growth")];
+  const lengths = losses(
+    [rows("arrows", "small")[0], ...kept],
+    ["*small arrows*, held-out loss: S/4", "S/8", "S/2", "growing from S/8"],
+  );
+  const end = losses([rows("arrows", "small")[0], ...rows("arrows", "until")], ["the last 7%", "15%", "2%"]);
+  const draws = losses(
+    [called("arrows", "route"), called("arrows", "fresh")],
+    ["*arrows*: a route", "fresh draws"],
+  );
+  const drawsDigits = losses(
+    [called("digits", "route4"), called("digits", "ltd4")],
+    ["*digits*: a route", "fresh draws"],
+  );
   return [
     "Try it where the task needs depth and the tokens say much the same thing: a route is then a cheaper way to a deep " +
       `model ${found(small, "*small arrows*")} ${found(arrows, "*arrows*")}.`,
@@ -165,8 +197,8 @@ function advice([small, arrows, digits, text]: readonly (TaskSummary | null)[]):
     "Drop tokens at the input for comparison: where they are redundant that is simpler, and may do as well.",
     `Expect least on the characters of a text, where a layer that misses the nearest letters has little to go by ${found(text, "*text*")}.`,
     "Look at what a step costs before all else: for few tokens, or few layers, there is little to save (the last table).",
-    'Start with K = S/4, constant, and all tokens for the last 7% of the steps; what else was tried is under "How to set it".',
-    "Start with one route where information has to travel through several layers, a fresh draw in each layer elsewhere.",
+    `Start with K = S/4, constant (${lengths}), and all tokens for the last 7% of the steps (${end}).`,
+    `Start with one route where information has to travel through several layers, a fresh draw in each layer elsewhere (${draws}; ${drawsDigits}).`,
     "Keep what the answer is read from (`keepPrefix`), and K a multiple of 4 on jax-js's WASM backend.",
     "Judge by held-out loss at equal time and over several seeds: a single seed can fall either way.",
   ]
@@ -203,7 +235,7 @@ A verdict over seeds holds each difference to Student's t at 5%; "beaten by a co
 
 ## When to use it and when not
 
-${advice(summaries)}
+${advice(summaries, plan, results)}
 
 ## *Small arrows*: what \`npm start\` races
 
@@ -211,15 +243,15 @@ ${taskPart(plan, results, "arrows", "Made up for the purpose. A row is a permuta
 
 ${plot("small", "Held-out loss by processor time on small arrows, mean over seeds")}
 
+With 15% of the arrows false:
+
+${contestants(rowsOf(plan, results, "arrows", "false"))}
+
 ## *Arrows*: depth needed, tokens redundant
 
 ${taskPart(plan, results, "arrows", "Made up for the purpose. A row is a permutation of 8 nodes as 127 arrows, each node's 15 or 16 times, and a start; six hops are to be followed (S = 128, 32 channels, K = 32 for 93% of the steps, then all tokens).")}
 
 ${plot("arrows", "Held-out loss by processor time on arrows, mean over seeds")}
-
-With 15% of the arrows false:
-
-${contestants(rowsOf(plan, results, "arrows", "false"))}
 
 ## *Digits*: images, shallow models do well
 
@@ -235,7 +267,7 @@ ${plot("text", "Held-out loss by processor time on text, mean over seeds")}
 
 ## How to set it
 
-Each row varies one thing of the route on *arrows*, the first row:
+On *small arrows*. The first two rows are those of its table; each of the others varies one thing of the route, or the learning rate of the model with all tokens:
 
 ${settings(plan, results)}
 
