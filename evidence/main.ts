@@ -10,8 +10,8 @@ import { checkReport, writeReport } from "./write.ts";
 
 const HELP = `Usage: npm run evidence -- [options]
 
-Does what is missing of the plan (evidence/plan.ts), keeps each result in evidence/results/ and writes docs/evidence.md
-and its plots from them. Hours; Ctrl-C puts the run at hand away, and the next call goes on with it.
+Does what is missing of the plan (evidence/plan.ts), keeps each result in evidence/results/ and writes docs/evidence.md,
+its plots and the README's lines from them. Hours; Ctrl-C puts the run at hand away, and the next call goes on with it.
 
   --only TEXT   jobs whose name has TEXT in it
   --jobs N      stop after so many
@@ -25,6 +25,8 @@ and its plots from them. Hours; Ctrl-C puts the run at hand away, and the next c
 /** Build folders hold this file as it runs; the repository is two above. */
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
+const PAGE = `${root}docs/evidence.md`;
+
 const { values } = parseArgs({
   options: {
     only: { type: "string", default: "" },
@@ -33,7 +35,7 @@ const { values } = parseArgs({
     check: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
     results: { type: "string", default: `${root}evidence/results` },
-    page: { type: "string", default: `${root}docs/evidence.md` },
+    page: { type: "string", default: PAGE },
     help: { type: "boolean", default: false },
   },
 });
@@ -73,12 +75,13 @@ if (values.help) {
   const plan = values.quick ? QUICK : PLAN;
   if (!values.report && !values.check) await measure();
   const results = readResults(values.results, plan);
+  const readme = values.page === PAGE ? `${root}README.md` : null;
   if (values.check) {
-    const differing = await checkReport(plan, results, values.page);
+    const differing = await checkReport(plan, results, values.page, readme);
     for (const file of differing)
       process.stderr.write(`${file} is not what npm run evidence -- --report makes of the results\n`);
     if (differing.length > 0) process.exitCode = 1;
   } else {
-    await writeReport(plan, results, values.page);
+    await writeReport(plan, results, values.page, readme);
   }
 }
