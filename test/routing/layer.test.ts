@@ -716,7 +716,7 @@ describe("bad input", () => {
       "a table where rows are said to be",
       { attention_mask: mask, rope: tensor(new Float64Array(S * 4), [S, 4]) },
       RangeError,
-      '"rope" expected shape [B,S,...] with B 1 or 2 and S 12 (alongSequence says "batch_seq_dim"; it may say "seq_batch_dim" or "seq_dim"), got [12,4]',
+      '"rope" expected shape [B,S,...] with B 1 or 2 and S 12 (alongSequence says "batch_seq_dim"; it may say "seq_batch_dim", "seq_dim", "mask", "mask_rows", "boundaries", "unchanged" or { seqAxis, batchAxis, firstPosition }), got [12,4]',
     ],
   ] as const)("%s", (_, kwargs, kind, message) => {
     refuse(() => forward(identity, kwargs, { alongSequence: ["rope"] }), kind, message);

@@ -73,6 +73,12 @@ const TABLE: Readonly<Record<Extract<AlongSequence, string>, Omit<Layout, "is" |
 
 const NAMES = /* @__PURE__ */ Object.keys(TABLE) as Extract<AlongSequence, string>[];
 
+/** All that `alongSequence` may say, but for one. */
+function layoutsBut(one: AlongSequence | undefined): string {
+  const others = NAMES.filter((name) => name !== one).map(describe);
+  return `${others.join(", ")} or { seqAxis, batchAxis, firstPosition }`;
+}
+
 /** Whether a shape is that of an attention mask for these sizes. */
 export function fitsMask(shape: readonly number[], { batch, seq }: Sizes): boolean {
   const [b, , query, keys] = shape;
@@ -90,11 +96,8 @@ export function layoutOf(value: unknown): Layout {
     const is = value as keyof typeof TABLE;
     return { is, firstPosition: 0, ...TABLE[is] };
   }
-  const known = `${NAMES.map(describe).join(", ")} or { seqAxis, batchAxis, firstPosition }`;
-  if (typeof value === "string") wrongValue("alongSequence", `one of ${known}`, value);
-  if (!isObject(value)) {
-    wrongType("alongSequence", `one of ${known}`, value);
-  }
+  if (typeof value === "string") wrongValue("alongSequence", `one of ${layoutsBut(undefined)}`, value);
+  if (!isObject(value)) wrongType("alongSequence", `one of ${layoutsBut(undefined)}`, value);
   return axesLayout(value as Partial<AxesLayout>);
 }
 
@@ -123,9 +126,6 @@ function axesLayout(value: Partial<AxesLayout>): Layout {
   };
 }
 
-/** The layouts of tokens that are easily mixed up, for the error that says so. */
-const OF_TOKENS = ["batch_seq_dim", "seq_batch_dim", "seq_dim"] as const;
-
 /** Throws unless a tensor of the argument `name` fits its layout; `path` says where in the argument it is. */
 export function checkFits(
   name: string,
@@ -137,8 +137,6 @@ export function checkFits(
   if (layout.fits(shape, sizes)) return;
   const { is } = layout;
   const said = typeof is === "string" ? describe(is) : JSON.stringify(is);
-  const others = OF_TOKENS.filter((other) => other !== is).map(describe);
-  const hint = OF_TOKENS.includes(is as never) ? `; it may say ${others.join(" or ")}` : "";
-  const expected = `shape ${layout.wanted(sizes)} (alongSequence says ${said}${hint})`;
+  const expected = `shape ${layout.wanted(sizes)} (alongSequence says ${said}; it may say ${layoutsBut(is)})`;
   wrongValue(name, expected, shape, path === name ? `[${shape}]` : `[${shape}] at ${path}`);
 }
