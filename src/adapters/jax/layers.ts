@@ -1,40 +1,20 @@
 /** Layers of jax-js arrays with backward passes of their own, so that tokens move by gathers in both directions. */
-import { type JsTree, numpy as np, tree, vjp } from "@jax-js/jax";
+import { numpy as np, tree } from "@jax-js/jax";
 import { checkOptions, wrongType } from "../../check.ts";
 import {
   type BackwardOptions,
   CALL_NAMES,
   type ForwardOptions,
   type Kwargs,
+  type LayerGradient,
   type LayerObject,
+  type LayerOutput,
 } from "../../routing/layer-types.ts";
+import { checkElements, checkOutputs, type Outputs, statesOf } from "../../routing/outputs.ts";
 import { checkArray } from "./arrays.ts";
+import { type Pullback, pullback, pullStreams, type Weights } from "./pullback.ts";
 import { type TokenRoute, takeRows } from "./routes.ts";
-import { checkPart, checkRoute, checkStates, putBack } from "./tokens.ts";
-
-/**
- * Weights: an array, or arrays in objects and lists.
- *
- * @example
- * const weights: Weights = { attention: [wq, wk, wv, wo], mlp: { up, down } };
- */
-export type Weights = JsTree<np.Array>;
-
-/**
- * The backward of one forward call. What it holds is freed when it is called, which is possible once, or by `dispose`.
- *
- * @example
- * const [out, pull] = wrapped(weights, hidden, route);
- * const [weightsGrad, hiddenGrad] = pull(outGrad);
- */
-export interface Pullback<W extends Weights> {
-  /**
-   * From the gradient of the layer's output, which is taken over: the gradients of the weights and the hidden states.
-   */
-  (outGrad: np.Array): [weights: W, hidden: np.Array];
-  /** For a forward pass whose backward isn't wanted. */
-  dispose(): void;
-}
+import { checkRoute, checkStates, putBack } from "./tokens.ts";
 
 /**
  * A layer under random-LTD for models written out as functions: `h -> scatter(h, layer(gather(h)))` and its gradient,
@@ -79,32 +59,10 @@ export function randomLTDLayer<W extends Weights, Rest extends unknown[] = []>(
   };
 }
 
-/** A layer's output, checked to have the shape of its input, and its backward. Takes its arrays over. */
-function pullback<W extends Weights>(
-  layer: (weights: W, hidden: np.Array) => np.Array,
-  weights: W,
-  hidden: np.Array,
-): [np.Array, Pullback<W>] {
-  const { shape, dtype } = hidden;
-  const held = (w: W, h: np.Array) => {
-    const answer = layer(w, h);
-    checkPart("layer", answer, shape, { dtype });
-    return answer;
-  };
-  const [answer, back] = vjp(held, [weights, hidden] as never);
-  const pull = (outGrad: np.Array) => {
-    const grads = back(outGrad as never) as [W, np.Array];
-    back.dispose();
-    return grads;
-  };
-  pull.dispose = () => back.dispose();
-  return [answer as np.Array, pull];
-}
-
 /** A forward call of a {@link JaxLayer} whose backward is still to come. */
 interface Call<W extends Weights> {
   readonly batchOffset: number;
-  readonly pull: Pullback<W>;
+  readonly pull: Pullback<W, any>;
 }
 
 /**
@@ -112,6 +70,9 @@ interface Call<W extends Weights> {
  * `backward` then moves tokens by gathers only, where `grad` over a wrapped model has a scatter-add for each layer.
  *
  * The weights are set for each step, so that a compiled step can take them among its arguments.
+ *
+ * A layer of several streams names what it returns by `outputs`, as the wrapper's option does: its `backward` then takes
+ * an array of the gradients of these, and gives one of those of the arguments of these names.
  *
  * @example
  * const layers = Array.from({ length: 6 }, () => new JaxLayer(block));
@@ -121,8 +82,11 @@ interface Call<W extends Weights> {
  * hiddenGrad = stack.backward(hiddenGrad);
  * const grads = layers.map((layer) => layer.takeGrads());
  */
-export class JaxLayer<W extends Weights> implements LayerObject<np.Array, np.Array> {
-  readonly #layer: (weights: W, hidden: np.Array, kwargs: Kwargs) => np.Array;
+export class JaxLayer<W extends Weights, R extends LayerOutput<np.Array> = np.Array>
+  implements LayerObject<np.Array, R>
+{
+  readonly #layer: (weights: W, hidden: np.Array, kwargs: Kwargs) => R;
+  readonly #outputs: Outputs;
   #weights: W | undefined;
   #grads: W | undefined;
   #calls: Call<W>[] = [];
@@ -131,13 +95,20 @@ export class JaxLayer<W extends Weights> implements LayerObject<np.Array, np.Arr
   /**
    * @param layer `(weights, hidden, kwargs) => hidden`, `[B,K,C]` to the same shape, of jax-js functions: it consumes its
    *   arguments. Differentiated for `weights` and `hidden`, not for what `kwargs` holds.
-   * @throws TypeError where `layer` is no function.
+   * @param options `outputs`, as `RandomLayerTokenDropOptions` has it: the names of the elements of the array that `layer`
+   *   then returns, `hiddenStates` among them. It is differentiated for the keyword arguments of these names, too.
+   * @throws TypeError where `layer` is no function; TypeError, RangeError where `outputs` are not names.
    * @example
    * const layer = new JaxLayer((w, h) => h.ref.add(np.tanh(np.matmul(h, w))));
    */
-  constructor(layer: (weights: W, hidden: np.Array, kwargs: Kwargs) => np.Array) {
+  constructor(
+    layer: (weights: W, hidden: np.Array, kwargs: Kwargs) => R,
+    options: { readonly outputs?: readonly string[] | undefined } = {},
+  ) {
     if (typeof layer !== "function") wrongType("layer", "a function", layer);
+    checkOptions(options, ["outputs"]);
     this.#layer = layer;
+    this.#outputs = checkOutputs(options.outputs);
   }
 
   /**
@@ -162,13 +133,13 @@ export class JaxLayer<W extends Weights> implements LayerObject<np.Array, np.Arr
    * @param hiddenStates `[B,K,C]`. Taken over.
    * @param kwargs What the layer takes beside them. Taken over.
    * @param options `batchOffset` tells micro-batches apart.
-   * @returns `[B,K,C]`.
+   * @returns `[B,K,C]`; with `outputs` the array that the layer answers with.
    * @throws TypeError where `hiddenStates` or the layer's answer is no array, or no weights were set; RangeError where
-   *   the layer changes the shape.
+   *   the layer changes the shape, or the answer has not the elements that `outputs` names.
    * @example
    * hidden = layer.forward(hidden, { mask });
    */
-  forward(hiddenStates: np.Array, kwargs: Kwargs = {}, options: ForwardOptions = {}): np.Array {
+  forward(hiddenStates: np.Array, kwargs: Kwargs = {}, options: ForwardOptions = {}): R {
     checkArray("hiddenStates", hiddenStates);
     checkOptions(options, CALL_NAMES);
     const weights = this.#weights;
@@ -176,24 +147,33 @@ export class JaxLayer<W extends Weights> implements LayerObject<np.Array, np.Arr
       wrongType("weights", "weights, by setWeights, before forward", weights, "none");
     const used = tree.ref(weights as never) as W;
     if (!this.#training) return this.#layer(used, hiddenStates, kwargs);
-    const [answer, pull] = pullback((w: W, h) => this.#layer(w, h, kwargs), used, hiddenStates);
+    const outputs = this.#outputs;
+    const [answer, pull]: [unknown, Pullback<W, any>] =
+      outputs === undefined
+        ? pullback((w: W, h) => this.#layer(w, h, kwargs) as np.Array, used, hiddenStates)
+        : pullStreams(this.#layer, used, hiddenStates, kwargs, outputs);
     this.#calls.push({ batchOffset: options.batchOffset ?? 0, pull });
-    return answer;
+    return answer as R;
   }
 
   /**
    * Pulls a gradient through the last forward call, or the last with this `batchOffset`, and adds the gradient of the
    * weights to what {@link takeGrads} gives. Each forward call has one backward.
    *
-   * @param outGrad The gradient of forward's answer, of its shape. Taken over.
+   * @param outGrad The gradient of forward's answer, of its shape. Taken over. With `outputs` an array of one for each,
+   *   null for one that has no gradient or whose gradient is zero.
    * @param options `batchOffset` as forward had it.
-   * @returns The gradient of `hiddenStates`.
-   * @throws TypeError where there was no such forward call.
+   * @returns The gradient of `hiddenStates`. With `outputs` an array of the gradients of the arguments of these names:
+   *   null for one that is no array of floats, and for one that the layer returned as it got it where `outGrad` has null.
+   * @throws TypeError where there was no such forward call, or a gradient is none.
    * @example
    * hiddenGrad = layer.backward(hiddenGrad);
    */
-  backward(outGrad: np.Array, options: BackwardOptions = {}): np.Array {
-    checkArray("outGrad", outGrad);
+  backward(outGrad: np.Array, options?: BackwardOptions): np.Array;
+  backward(outGrad: readonly unknown[], options?: BackwardOptions): readonly unknown[];
+  backward(outGrad: LayerGradient<np.Array>, options: BackwardOptions = {}): LayerGradient<np.Array> {
+    checkElements("outGrad", outGrad, this.#outputs);
+    checkArray("outGrad", this.#outputs === undefined ? outGrad : statesOf(outGrad, this.#outputs));
     checkOptions(options, CALL_NAMES);
     const { batchOffset } = options;
     const at = this.#calls.findLastIndex(

@@ -3,6 +3,7 @@ import { serialization, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import { checkObject, checkOptions, wrongType } from "../../check.ts";
 import type { AlongSequence } from "../../routing/framework-ops.ts";
 import { TokenDropLayer } from "../../routing/layer.ts";
+import { checkElements, checkOutputs } from "../../routing/outputs.ts";
 import type { RandomLTDScheduler } from "../../routing/scheduler.ts";
 import type { MaskMode } from "../../sampling.ts";
 import { tfjsOps } from "./ops.ts";
@@ -22,6 +23,8 @@ export interface TFLayer {
   getWeights(trainableOnly?: boolean): Tensor[];
   /** Takes values for the weights. */
   setWeights(weights: Tensor[]): void;
+  /** The shapes of what it answers with. */
+  computeOutputShape(inputShape: any): any;
   /** The name under which a saved model finds the class. */
   getClassName(): string;
   /** What a saved model keeps of the layer. */
@@ -31,8 +34,8 @@ export interface TFLayer {
 /** What a {@link RandomLTDLayer} is made with. */
 export interface RandomLTDLayerArgs {
   /**
-   * The layer to wrap: `[B,S,C] -> [B,S,C]`, for any S. For a route over several, a `tf.sequential` of them, its first
-   * one with `inputShape: [null, C]`.
+   * The layer to wrap: `[B,S,C] -> [B,S,C]`, for any S, or to several tensors with `outputs`. For a route over several, a
+   * `tf.sequential` of them, its first one with `inputShape: [null, C]`, or a `tf.model`.
    */
   layer: TFLayer;
   /** Gives K, the step and the seed. Without one, as after loading a model, `scheduler` is set before training. */
@@ -47,8 +50,15 @@ export interface RandomLTDLayerArgs {
   alongSequence?: readonly string[] | Readonly<Record<string, AlongSequence>>;
   /** See `RandomLayerTokenDropOptions`. */
   keepPrefix?: number;
+  /** See `RandomLayerTokenDropOptions`. */
+  raiseToKept?: boolean;
   /** See `RandomLayerTokenDropOptions`. Here a number alone: it is saved with the model. */
   dropRatio?: number;
+  /**
+   * The names of what the wrapped layer answers with, if that is several tensors: see `RandomLayerTokenDropOptions`. This
+   * layer answers with as many, for the model to hand on to the next layer's inputs.
+   */
+  outputs?: readonly string[];
   /** As every layer of `tf.layers` takes it. */
   name?: string;
 }
@@ -68,7 +78,8 @@ interface Base {
   getConfig(): object;
 }
 
-type Inputs = Tensor | Tensor[];
+/** One tensor or several, as inputs and, with `outputs`, as answers. */
+type Tensors = Tensor | Tensor[];
 
 /** What `getConfig` gives, beside the base class's own. */
 interface Saved {
@@ -85,7 +96,9 @@ const NAMES = [
     "maskMode",
     "alongSequence",
     "keepPrefix",
+    "raiseToKept",
     "dropRatio",
+    "outputs",
     "name",
   ],
 ];
@@ -144,7 +157,7 @@ function derive(Layer: new (args: object) => Base) {
     readonly layer: TFLayer;
     readonly #args: RandomLTDLayerArgs;
     #scheduler: RandomLTDScheduler | undefined;
-    #wrapper: TokenDropLayer<Tensor, Tensor> | undefined;
+    #wrapper: TokenDropLayer<Tensor, Tensors> | undefined;
     /** What TF.js called this layer with, for the wrapped one. */
     #kwargs: unknown;
 
@@ -154,6 +167,7 @@ function derive(Layer: new (args: object) => Base) {
       super(args);
       if (typeof args.layer?.apply !== "function") wrongType("layer", "a layer of tf.layers", args.layer);
       if (typeof args.dropRatio === "function") wrongType("dropRatio", "a number", args.dropRatio);
+      checkOutputs(args.outputs);
       this.layer = args.layer;
       this.#args = args;
       this.scheduler = args.scheduler;
@@ -167,21 +181,32 @@ function derive(Layer: new (args: object) => Base) {
       this.#scheduler = scheduler;
       this.#wrapper = undefined;
       if (scheduler === undefined) return;
-      const { ordinal = 0, maskMode, alongSequence, keepPrefix, dropRatio } = this.#args;
-      this.#wrapper = new TokenDropLayer<Tensor, Tensor>(
+      const { ordinal = 0 } = this.#args;
+      this.#wrapper = new TokenDropLayer<Tensor, Tensors>(
         (hidden, kwargs) => this.#inner([hidden, ...this.#names.map((name) => kwargs[name] as Tensor)]),
         scheduler,
         ordinal,
-        { ops: tfjsOps, maskMode, alongSequence, keepPrefix, dropRatio },
+        { ops: tfjsOps, ...this.#options },
       );
+    }
+
+    /** The wrapper's options among the arguments. */
+    get #options() {
+      const { maskMode, alongSequence, keepPrefix, raiseToKept, dropRatio, outputs } = this.#args;
+      return { maskMode, alongSequence, keepPrefix, raiseToKept, dropRatio, outputs };
     }
 
     get #names(): readonly string[] {
       return this.#args.inputNames ?? [];
     }
 
-    #inner(inputs: Tensor[]): Tensor {
-      return this.layer.apply(inputs.length === 1 ? inputs[0] : inputs, this.#kwargs);
+    #inner(inputs: Tensor[]): Tensors {
+      const { outputs } = this.#args;
+      const answer = this.layer.apply(inputs.length === 1 ? inputs[0] : inputs, this.#kwargs);
+      if (outputs === undefined) return answer;
+      const answers = Array.isArray(answer) ? answer : [answer];
+      checkElements("layer", answers, outputs);
+      return answers;
     }
 
     override build(inputShape: unknown): void {
@@ -192,7 +217,7 @@ function derive(Layer: new (args: object) => Base) {
       super.build(inputShape);
     }
 
-    call(inputs: Inputs, kwargs: { training?: boolean } = {}): Tensor {
+    call(inputs: Tensors, kwargs: { training?: boolean } = {}): Tensors {
       const [hidden, ...rest] = Array.isArray(inputs) ? inputs : [inputs];
       if (rest.length !== this.#names.length) {
         const inputs = `a name for each input after the hidden states, ${rest.length}`;
@@ -207,6 +232,7 @@ function derive(Layer: new (args: object) => Base) {
     }
 
     computeOutputShape(inputShape: unknown): unknown {
+      if (this.#args.outputs !== undefined) return this.layer.computeOutputShape(inputShape);
       const several = Array.isArray(inputShape) && Array.isArray(inputShape[0]);
       return several ? inputShape[0] : inputShape;
     }
@@ -238,10 +264,10 @@ function derive(Layer: new (args: object) => Base) {
     }
 
     override getConfig(): object {
-      const { ordinal, inputNames, maskMode, alongSequence, keepPrefix, dropRatio } = this.#args;
+      const { ordinal, inputNames } = this.#args;
       const layer = { className: this.layer.getClassName(), config: this.layer.getConfig() };
       // TF.js turns every string of a saved model into camelCase, except what is called a name.
-      const name = JSON.stringify({ ordinal, inputNames, maskMode, alongSequence, keepPrefix, dropRatio });
+      const name = JSON.stringify({ ordinal, inputNames, ...this.#options });
       return { ...super.getConfig(), layer, options: { name } };
     }
 
