@@ -1,11 +1,12 @@
 import { defaultDevice, grad, init, jit, numpy as np } from "@jax-js/jax";
 import { jaxOps } from "../../src/adapters/jax.ts";
 import { type TensorData, tensor } from "../../src/index.ts";
-import { alongSuite } from "../suites/along.ts";
+import { alongSuite, type TensorKind } from "../suites/along.ts";
+import { routesSuite } from "../suites/routes.ts";
 
 for (const device of ["cpu", "wasm"] as const) {
   for (const ownIndices of [false, true]) {
-    alongSuite<np.Array>({
+    const kind: TensorKind<np.Array> = {
       name: `jax-js on ${device}, indices ${ownIndices ? "in an array" : "on the CPU"}`,
       ops: jaxOps,
       async open() {
@@ -28,6 +29,8 @@ for (const device of ["cpu", "wasm"] as const) {
         const got = run(np.array(data as Float32Array<ArrayBuffer>, { shape: [...shape] })) as np.Array;
         return tensor(got.ref.dataSync() as TensorData, got.shape);
       },
-    });
+    };
+    alongSuite(kind);
+    routesSuite(kind);
   }
 }

@@ -15,6 +15,8 @@ import {
 import { dawn, whyNoDawn } from "../gpu/dawn.ts";
 import { makeScheduler } from "../routing/settings.ts";
 import { Block, causalMask, noise, squaredLoss } from "../routing/tiny.ts";
+import { alongSuite, type TensorKind } from "../suites/along.ts";
+import { routesSuite } from "../suites/routes.ts";
 import { type BlockWeights, block } from "./jax-tiny.ts";
 
 function toArray({ data, shape }: CPUTensor): np.Array {
@@ -27,16 +29,36 @@ async function fromArray(t: np.Array): Promise<CPUTensor> {
   return tensor((await t.data()) as TensorData, shape);
 }
 
+async function start(): Promise<void> {
+  const gpu = await dawn();
+  Object.assign(globalThis, (await import("webgpu")).globals);
+  // What jax-js asks of a browser.
+  Object.defineProperty(globalThis, "navigator", { value: { gpu, userAgent: "node" }, configurable: true });
+  expect(await init("webgpu")).toContain("webgpu");
+  defaultDevice("webgpu");
+}
+
 const reason = whyNoDawn();
+if (reason === undefined) {
+  for (const ownIndices of [false, true]) {
+    const kind: TensorKind<np.Array> = {
+      name: `jax-js on WebGPU, indices ${ownIndices ? "in an array" : "on the CPU"}`,
+      ops: jaxOps,
+      open: start,
+      put: toArray,
+      get: fromArray,
+      ownIndices,
+      boundaries: true,
+      looksInto: false,
+      few: true,
+    };
+    alongSuite(kind);
+    routesSuite(kind);
+  }
+}
+
 describe.skipIf(reason !== undefined)(`jax-js on WebGPU${reason ? `, not here: ${reason}` : ""}`, () => {
-  beforeAll(async () => {
-    const gpu = await dawn();
-    Object.assign(globalThis, (await import("webgpu")).globals);
-    // What jax-js asks of a browser.
-    Object.defineProperty(globalThis, "navigator", { value: { gpu, userAgent: "node" }, configurable: true });
-    expect(await init("webgpu")).toContain("webgpu");
-    defaultDevice("webgpu");
-  });
+  beforeAll(start);
 
   test("rows, tables and masks move as the library's own do", async () => {
     const [B, S, K, C] = [3, 11, 5, 4];

@@ -1,12 +1,13 @@
 import { tensor } from "../../src/index.ts";
-import { alongSuite } from "../suites/along.ts";
+import { alongSuite, type TensorKind } from "../suites/along.ts";
+import { routesSuite } from "../suites/routes.ts";
 import { BACKENDS, tf, use } from "./tfjs/backends.ts";
 
 const { tfjsOps } = await import("../../src/adapters/tfjs.ts");
 
 for (const backend of BACKENDS) {
   for (const ownIndices of [false, true]) {
-    alongSuite<any>({
+    const kind: TensorKind<any> = {
       name: `TF.js on ${backend}, indices ${ownIndices ? "in a tensor" : "on the CPU"}`,
       ops: tfjsOps,
       open: () => use(backend),
@@ -25,6 +26,8 @@ for (const backend of BACKENDS) {
         const got = grad(tf.tensor(data.slice(), [...shape]));
         return tensor(await got.data(), got.shape);
       },
-    });
+    };
+    alongSuite(kind);
+    routesSuite(kind);
   }
 }

@@ -1,6 +1,7 @@
 import { describe, test } from "vitest";
 import { dispose, type FrameworkOps, type GPUTensor, tensorOps, toCPU, toGPU } from "../../src/index.ts";
-import { alongSuite } from "../suites/along.ts";
+import { alongSuite, type TensorKind } from "../suites/along.ts";
+import { routesSuite } from "../suites/routes.ts";
 import { openDevice, whyNoDawn } from "./dawn.ts";
 import type { HeardDevice } from "./hear.ts";
 
@@ -8,7 +9,7 @@ const reason = whyNoDawn();
 if (reason === undefined) {
   for (const ownIndices of [false, true]) {
     let heard: HeardDevice;
-    alongSuite<GPUTensor>({
+    const kind: TensorKind<GPUTensor> = {
       name: `the GPU, indices on the ${ownIndices ? "GPU" : "CPU"}`,
       ops: tensorOps as unknown as FrameworkOps<GPUTensor>,
       async open() {
@@ -25,7 +26,9 @@ if (reason === undefined) {
       ownIndices,
       boundaries: !ownIndices,
       looksInto: false,
-    });
+    };
+    alongSuite(kind);
+    routesSuite(kind);
   }
 } else {
   describe("what runs along the sequence: the GPU", () => test.skip(`not here: ${reason}`, () => {}));
