@@ -52,10 +52,3 @@ test.each(CPU_BACKENDS)("what is read may share memory with what else is read, %
   expect([...ScatterTokens.forward(all, part, indices).data]).toEqual([2, 2, 5, 6]);
   expect([...GatherTokens.backward(part, indices, { seqLength: 4 }).data]).toEqual([2, 0, 5, 0]);
 });
-
-test("a Float16Array is taken where there is one, and results are bits", () => {
-  const Float16 = (globalThis as { Float16Array?: typeof Uint16Array }).Float16Array;
-  const data = Float16 ? new Float16(new Uint16Array([1, 2, 3]).buffer) : new Uint16Array([1, 2, 3]);
-  const out = GatherTokens.forward(tensor(data, [1, 3], "float16"), tensor(new Int32Array([0, 2]), [1, 2]));
-  expect(out).toEqual({ data: new Uint16Array([1, 3]), shape: [1, 2], dtype: "float16" });
-});
