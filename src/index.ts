@@ -1,6 +1,8 @@
 /**
  * Random layerwise token dropping for transformer training: deterministic sampling of the retained tokens, attention
  * masks among them, and exact gather and scatter of hidden states.
+ *
+ * @module random-ltd
  */
 import { cpuMasks, cpuTokens, sortingBackend } from "./backends/cpu.ts";
 import { type MaskGather, type MaskSlice, maskGatherOn, maskSliceOn } from "./masks.ts";

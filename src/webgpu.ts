@@ -2,6 +2,8 @@
  * The names of `random-ltd` for pages whose tokens and masks are on the GPU. The code that moves CPU tensors is left
  * out, so CPU states and CPU attention masks are refused. Indices, `keepMask` and `paddingMask` are on the CPU, as in
  * `random-ltd`.
+ *
+ * @module random-ltd/webgpu
  */
 import { referenceSorting } from "./backends/reference/sort.ts";
 import { wrongType } from "./check.ts";
