@@ -1,5 +1,6 @@
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import resolve from "resolve";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Project, packedProject } from "./suites/packed.ts";
 
@@ -133,6 +134,40 @@ describe("the packed package", () => {
         ...["hiddenStates", "hiddenStates", "hiddenStates"],
       ].map((name) => `TypeError: "${name}" expected a GPU tensor with random-ltd/webgpu, got a CPU tensor`),
     );
+  });
+
+  describe("by tools that don't read exports", () => {
+    const entries = ["random-ltd", "random-ltd/jax", "random-ltd/tfjs", "random-ltd/webgpu"];
+
+    // eslint-plugin-import's resolver for Node is the package `resolve`, with `module` before `main`.
+    it.each(["module", "main"] as const)("finds each entry by a package.json's %s", (field) => {
+      const packageFilter = (manifest: Record<string, any>) => ({ ...manifest, main: manifest[field] });
+      for (const entry of entries) {
+        const file = resolve.sync(entry, { basedir: project.folder, packageFilter });
+        const [, name = "index"] = entry.split("/");
+        expect(realpathSync(file)).toBe(
+          realpathSync(join(project.folder, `node_modules/random-ltd/dist/${name}.js`)),
+        );
+      }
+    });
+
+    it("has types by TypeScript's node10", () => {
+      writeFileSync(
+        join(project.folder, "old.ts"),
+        `import { gptSampleTokens } from "random-ltd";
+         import { requestGPUDevice } from "random-ltd/webgpu";
+         export const { data } = gptSampleTokens({ reservedLength: 4, seqLength: 16, batchSize: 1, seed: 7 }).sampledIndices;
+         // @ts-expect-error no number: the types are found
+         export const device: number = requestGPUDevice();
+         export type Jax = typeof import("random-ltd/jax");
+         export type TF = typeof import("random-ltd/tfjs");`,
+      );
+      const tsc = join(process.cwd(), "node_modules/typescript-5.9/bin/tsc");
+      // The peers that random-ltd/jax and random-ltd/tfjs import are not there, nor WebGPU's types.
+      const options =
+        "--noEmit --strict --skipLibCheck --target es2022 --module esnext --moduleResolution node10";
+      project.run("node", tsc, ...options.split(" "), "old.ts");
+    });
   });
 
   it("has types for what it exports", () => {
