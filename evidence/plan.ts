@@ -133,9 +133,9 @@ const arrowsMain = [
   entry("arrows", "main", "route", ROUTE, FIVE),
   entry("arrows", "main", "full4", full(4, 0.006), FIVE),
   entry("arrows", "main", "full3", full(3, 0.012), FIVE),
-  entry("arrows", "main", "full6", full(6, 0.006), FIVE),
 ];
 const arrowsRest = [
+  entry("arrows", "main", "full6", full(6, 0.006), FIVE),
   entry("arrows", "main", "input", input(6, 0.0045), FIVE),
   entry("arrows", "main", "full2", full(2, 0.012), FIVE),
   entry("arrows", "main", "full5", full(5, 0.006), FIVE),
