@@ -42,8 +42,26 @@ export type Result = RunResult | StepResult;
 
 const pathOf = (folder: string, { id }: { id: string }) => join(folder, `${id}.json`);
 
+/** The result of a job, or undefined where there is none, or one from before the plan was changed. */
+function resultOf(folder: string, job: Job): Result | undefined {
+  const path = pathOf(folder, job);
+  if (!existsSync(path)) return undefined;
+  const result: Result = JSON.parse(readFileSync(path, "utf8"));
+  return isOf(job, result) ? result : undefined;
+}
+
+function isOf(job: Job, result: Result): boolean {
+  if (job.kind === "steps" || result.kind === "steps") return job.kind === result.kind;
+  const { recipe, sizes, budget } = job.entry;
+  const { model, dropping, optimizer, batch, budget: had } = result.config;
+  const planned = [recipe.layers, sizes.seq, recipe.dropping, recipe.lr, sizes.batch, budget];
+  return (
+    JSON.stringify([model.layers, model.seq, dropping, optimizer.lr, batch, had]) === JSON.stringify(planned)
+  );
+}
+
 export function isDone(folder: string, job: Job): boolean {
-  return existsSync(pathOf(folder, job));
+  return resultOf(folder, job) !== undefined;
 }
 
 /** Written whole or not at all, whatever interrupts. */
@@ -63,7 +81,8 @@ function rounded(_: string, value: unknown): unknown {
 export function readResults(folder: string, plan: Plan): Map<string, Result> {
   const results = new Map<string, Result>();
   for (const job of plan.jobs) {
-    if (isDone(folder, job)) results.set(job.id, JSON.parse(readFileSync(pathOf(folder, job), "utf8")));
+    const result = resultOf(folder, job);
+    if (result) results.set(job.id, result);
   }
   return results;
 }

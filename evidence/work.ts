@@ -9,7 +9,7 @@ import { runConfig, type TaskData, type TaskName, taskOf } from "../trainer/pres
 import { type Compiled, Run } from "../trainer/run.ts";
 import { decodeState, encodeState } from "../trainer/state.ts";
 import { median } from "../trainer/statistics.ts";
-import type { Dropping, RunConfig, Task } from "../trainer/types.ts";
+import type { Dropping, RunConfig, RunState, Task } from "../trainer/types.ts";
 import type { Job, RunJob, StepJob } from "./plan.ts";
 import type { Machine, RunResult, StepResult } from "./results.ts";
 
@@ -41,13 +41,20 @@ const data = new Map<TaskName, TaskData>();
 const compiled = new Map<string, Compiled>();
 
 /** Runs of the same model share what was compiled. */
-function newRun(config: RunConfig, task: Task, clock: Clock, state?: Uint8Array): Run {
+function newRun(config: RunConfig, task: Task, clock: Clock, state?: RunState): Run {
   const key = JSON.stringify([config.model, config.dropping, config.optimizer]);
-  const options = { clock, state: state && decodeState(state), compiled: compiled.get(key) };
+  const options = { clock, state, compiled: compiled.get(key) };
   const run = new Run(config, task, options);
   // Owned by none of the runs: it is kept for those to come.
   compiled.set(key, run.compiled);
   return run;
+}
+
+/** What was put away of this run. A run of other settings, from before the plan was changed, is begun anew. */
+function putAwayOf(config: RunConfig, file: string): RunState | undefined {
+  if (!existsSync(file)) return undefined;
+  const state = decodeState(readFileSync(file));
+  return JSON.stringify(state.config) === JSON.stringify(config) ? state : undefined;
 }
 
 const macrotask = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -59,7 +66,7 @@ async function train({ id, entry, seed }: RunJob, place: Workplace): Promise<Run
   const config = runConfig(name, recipe, { sizes, budget, seed, data: data.get(name) as TaskData });
   const task = taskOf(name, sizes, data.get(name) as TaskData, options);
   const kept = join(place.folder, `${id}.safetensors`);
-  const run = newRun(config, task, place.clock, existsSync(kept) ? readFileSync(kept) : undefined);
+  const run = newRun(config, task, place.clock, putAwayOf(config, kept));
   const before = performance.now();
   for await (const what of run.compile()) {
     place.tell(`${id}: compiling ${what}`, run.spent);

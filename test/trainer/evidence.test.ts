@@ -24,6 +24,12 @@ const args = (name: string, ...more: string[]) => [
 const evidence = (...args: string[]) => spawnSync(process.execPath, args, { encoding: "utf8", cwd: ROOT });
 const jsonOf = (name: string) => readdirSync(join(folder, name)).filter((file) => file.endsWith(".json"));
 
+/** All but what the clock on the wall and the processor said. */
+const measured = (name: string, file: string) => {
+  const { compileSeconds, ...rest } = JSON.parse(readFileSync(join(folder, name, file), "utf8"));
+  return rest;
+};
+
 beforeAll(() => {
   const { status, stderr } = evidence(...args("whole"));
   expect(stderr).toContain("5 of 5");
@@ -48,21 +54,34 @@ test("stopped in the middle of a run, it goes on: the same results, the same pag
   });
   expect(await new Promise((resolve) => child.on("close", resolve))).toBe(130);
   expect(jsonOf("parts").length).toBeLessThan(5);
-  expect(readdirSync(join(folder, "parts/unfinished"))).toHaveLength(1);
+  const unfinished = readdirSync(join(folder, "parts/unfinished"));
+  expect(unfinished).toHaveLength(1);
+  cpSync(join(folder, "parts/unfinished", unfinished[0]), join(folder, "state.safetensors"));
   const half = readFileSync(join(folder, "parts.md"), "utf8");
   expect(half).toContain("goes on with the others");
 
   expect(evidence(...args("parts")).status).toBe(0);
   expect(readdirSync(join(folder, "parts/unfinished"))).toEqual([]);
-  /** All but what the clock on the wall and the processor said. */
-  const measured = (name: string, file: string) => {
-    const { compileSeconds, ...rest } = JSON.parse(readFileSync(join(folder, name, file), "utf8"));
-    return rest;
-  };
   for (const file of jsonOf("whole")) expect(measured("parts", file), file).toEqual(measured("whole", file));
   const page = (name: string) =>
     readFileSync(join(folder, `${name}.md`), "utf8").replaceAll(`(${name}/`, "(");
   expect(page("parts")).toBe(page("whole"));
+});
+
+test("what was measured or put away with other settings does not count", () => {
+  cpSync(join(folder, "whole"), join(folder, "changed"), { recursive: true });
+  const [one, other] = jsonOf("changed").filter((file) => file.includes("-main-"));
+  const result = readFileSync(join(folder, "changed", one), "utf8");
+  writeFileSync(join(folder, "changed", one), result.replace('"amount": 12', '"amount": 11'));
+  rmSync(join(folder, "changed", other));
+  // The state of a run with another seed, under the name of the missing one.
+  cpSync(
+    join(folder, "state.safetensors"),
+    join(folder, "changed/unfinished", other.replace("json", "safetensors")),
+  );
+
+  expect(evidence(...args("changed")).stderr).toContain("2 of 2");
+  for (const file of [one, other]) expect(measured("changed", file)).toEqual(measured("whole", file));
 });
 
 test("--check fails where the page is not what the results make of it", () => {
