@@ -120,11 +120,10 @@ const at = (recipe: Recipe, name: string, lengths: LengthSchedule, more: Partial
 const constant = (start: number, until: number): LengthSchedule => ({ start, until, growth: "constant" });
 
 const ROUTE4 = route(4, 0.006);
-const FULL2 = as(full(2, 0.006), "control");
 const small = [
   entry("arrows", "small", "route4", ROUTE4, FIVE),
   entry("arrows", "small", "full4", full(4, 0.006), FIVE),
-  entry("arrows", "small", "full2", FULL2, FIVE),
+  entry("arrows", "small", "full2", full(2, 0.006), FIVE),
   entry("arrows", "small", "input4", input(4, 0.006), FIVE),
   entry("arrows", "small", "fresh4", fresh(4, 0.006), FIVE),
 ];
@@ -159,7 +158,7 @@ const textMain = [
   entry("text", "main", "full6", full(6, 0.008), [0, 1, 2]),
   entry("text", "main", "full2", as(full(2, 0.008), "control"), [0, 1, 2]),
 ];
-const falseArrows = [ROUTE4, full(4, 0.006), FULL2, input(4, 0.006)].map((recipe, i) =>
+const falseArrows = [ROUTE4, full(4, 0.006), full(2, 0.006), input(4, 0.006)].map((recipe, i) =>
   entry("arrows", "false", ["route4", "full4", "full2", "input4"][i], recipe, FIVE, { falseArrows: 0.15 }),
 );
 

@@ -1,7 +1,7 @@
 /** The README's lines on when dropping pays, from the results alone. */
 import type { Plan } from "./plan.ts";
 import type { Result } from "./results.ts";
-import { type Comparison, lastOf, medianOf, over, summarize, type TaskSummary } from "./summary.ts";
+import { type Comparison, lastOf, medianOf, over, type Row, summarize, type TaskSummary } from "./summary.ts";
 
 const MARKED = /(<!-- npm run evidence -->\n)[\s\S]*(<!-- \/npm run evidence -->)/;
 
@@ -9,15 +9,19 @@ const percent = (ratio: number) =>
   Number.isFinite(ratio) ? `${(100 * ratio).toFixed(0)}%` : "more than 100%";
 const lossOf = ({ against }: Comparison) => over(against, (run) => lastOf(run).loss)?.mean ?? Number.NaN;
 
+const named = ({ entry }: Row) => entry.recipe.name.replace(", ", " with ");
+
 /** Dropping beside the best full model: how much of its time, on how many seeds. */
 function beside({ dropping, best, aheadOfAll, seeds }: TaskSummary): string {
-  if (!best) return `${dropping.entry.recipe.name}: nothing to compare it with yet`;
-  const of =
-    seeds === 1 ? "one seed so far" : `median of ${seeds} seeds, ahead of every such model on ${aheadOfAll}`;
-  return (
-    `${dropping.entry.recipe.name}, came to the last held-out loss of the best model with all tokens ` +
-    `(${best.against.entry.recipe.name}) in ${percent(medianOf(best.times))} of its time (${of})`
-  );
+  if (!best) return `${named(dropping)} has nothing to be compared with yet`;
+  const { layers } = best.against.entry.recipe;
+  const deep = `${layers} ${layers === 1 ? "layer" : "layers"}`;
+  const other =
+    layers === dropping.entry.recipe.layers
+      ? `of ${deep} with all tokens`
+      : `of the best model with all tokens (${deep})`;
+  const of = seeds === 1 ? "one seed so far" : `median of ${seeds} seeds; ahead on ${aheadOfAll}`;
+  return `${named(dropping)} came to the last held-out loss ${other} in ${percent(medianOf(best.times))} of its time (${of})`;
 }
 
 /** The controls of a task, the best one first. */
@@ -33,8 +37,8 @@ function against(summary: TaskSummary): string {
   const other = lossOf(best);
   const losses = `${other.toFixed(3)}, dropping ${own.toFixed(3)}`;
   return other < own
-    ? `, yet something simpler is ahead of both: ${best.against.entry.recipe.name} (held-out loss ${losses})`
-    : `; the best of what is simpler, ${best.against.entry.recipe.name}, stays behind (held-out loss ${losses})`;
+    ? `, yet something simpler is ahead of both: ${named(best.against)} (held-out loss ${losses})`
+    : `; the best of what is simpler, ${named(best.against)}, stays behind (held-out loss ${losses})`;
 }
 
 /** Three lines, for people who have not read the page. */
@@ -46,7 +50,8 @@ export function readmeLines(plan: Plan, results: ReadonlyMap<string, Result>): s
       ["digits", "main"],
     ] as const
   ).map(([task, group]) => summarize(plan, results, task, group));
-  const arrows = long?.best ? long : small;
+  // Of the two sizes, the one that more seeds speak for.
+  const arrows = (long?.best?.seeds ?? 0) >= (small?.best?.seeds ?? 0) ? long : small;
   const lines = [];
   if (arrows) {
     const what =

@@ -60,11 +60,11 @@ function first(summaries: readonly (TaskSummary | null)[]): string {
       title,
       s.dropping.entry.recipe.name,
       s.best ? `${s.best.against.entry.recipe.name}: ${timeOf(s.best)}` : NOT_YET,
-      `${s.aheadOfAll} of ${s.seeds}`,
+      s.best ? `${s.aheadOfAll} of ${s.seeds}` : "",
       bestControl
         ? `${bestControl.against.entry.recipe.name}: ahead on ${bestControl.ahead} of ${bestControl.seeds}`
         : NOT_YET,
-      s.best && s.best.seeds < 2 ? "one seed: no verdict" : s.judgement,
+      s.best ? (s.best.seeds < 2 ? "one seed: no verdict" : s.judgement) : "",
     ];
   });
   const head = [
