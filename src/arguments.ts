@@ -32,18 +32,23 @@ function otherDevice(name: string, value: unknown): never {
   wrongType(name, "a tensor on the same device", value, "a tensor on another device");
 }
 
-/** Where a result goes: a new tensor, or `out`, after checks that it fits the result and overlaps none of `inputs`. */
+/**
+ * Where a result goes: a new tensor, or `out`, after checks that it fits the result and overlaps none of `inputs`.
+ *
+ * @param sizedBy The argument that is named where memory has no room for a new tensor.
+ */
 export function resultTensor(
   name: string,
   out: Tensor | undefined,
   like: Tensor,
   shape: readonly number[],
   inputs: readonly Tensor[],
+  sizedBy?: string,
 ): Tensor {
   if (out === undefined) {
     return isGPUTensor(like)
       ? like.operations.empty(like.device, shape, like.dtype)
-      : zeros(shape, like.dtype, undefined, like);
+      : zeros(shape, like.dtype, sizedBy, like);
   }
   checkAlongside(name, out, placeOf(like), like.dtype);
   checkResultShape(name, out, shape);

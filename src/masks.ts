@@ -42,7 +42,7 @@ export function gatherChecked(
   const layers = indices.shape.length === 3 ? indices.shape[0] : 1;
   const shape = indices.shape.length === 3 ? [layers, ...perLayer] : perLayer;
   const operations = operationsOf(cpu, name, mask);
-  const result = resultTensor("out", out, mask, shape, [mask, indices]);
+  const result = resultTensor("out", out, mask, shape, [mask, indices], name);
   operations.maskGather(result, mask, indices, { ...base, retained, layers, batch }, encoder);
   return result;
 }

@@ -195,7 +195,8 @@ function anyAboveOne(bytes: Uint8Array): boolean {
 
 function draw(request: SampleRequest): CPUTensor<Int32Array> {
   const { layers, batchSize, reservedLength } = request;
-  const sampled = zeros([layers, batchSize, reservedLength], "int32", "layers") as CPUTensor<Int32Array>;
+  const sizedBy = layers > 1 ? "layers" : batchSize > 1 ? "batchSize" : "reservedLength";
+  const sampled = zeros([layers, batchSize, reservedLength], "int32", sizedBy) as CPUTensor<Int32Array>;
   const row = samplingBackend().sample(sampled.data, request);
   // A prefix alone never exceeds K here, so the mask must force too many.
   if (row >= 0) {

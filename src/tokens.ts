@@ -152,7 +152,7 @@ function gatherBackward<T extends Tensor>(
   const operations = operationsOf(cpu, "retainedGrad", grad);
   const shape = withTokens(grad, seq, batchFirst);
   if (into === undefined) {
-    const result = resultTensor("out", to, grad, shape, [grad, indices]);
+    const result = resultTensor("out", to, grad, shape, [grad, indices], "seqLength");
     operations.scatterZeros(result, grad, indices, g, encoder, to === undefined);
     return (out ?? result) as T;
   }

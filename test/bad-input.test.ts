@@ -1,6 +1,13 @@
 /** What is refused, under which name, as which error; and that nothing is written then. CONTRACT: bad input. */
 import { describe, expect, test } from "vitest";
-import { type CPUTensor, GatherTokens, gptSampleTokens, ScatterTokens, tensor } from "../src/index.ts";
+import {
+  bertSampleTokens,
+  type CPUTensor,
+  GatherTokens,
+  gptSampleTokens,
+  ScatterTokens,
+  tensor,
+} from "../src/index.ts";
 import {
   type Args,
   accumulate,
@@ -657,8 +664,17 @@ test("layerOf: a layer that is there, of int32 [L,B,K]", () => {
   refuses(layer, TypeError, "sampledIndices", { sampledIndices: floats([1, 1, 2]) });
 });
 
-test("a result that memory has no room for", () => {
-  refuses(gatherBackward, RangeError, "shape", { seqLength: 2 ** 31 - 1, out: undefined });
+test("a result that memory has no room for: the argument that makes it large is named", () => {
+  refuses(gatherBackward, RangeError, "seqLength", { seqLength: 2 ** 31 - 1, out: undefined });
+  // Longer than an array of bytes, not than one of floats.
+  const grad = tensor(new Float32Array(4), [1, 4, 1]);
+  expect(() => GatherTokens.backward(grad, ints([0, 1, 2, 3], [1, 4]), { seqLength: 2 ** 31 - 1 })).toThrow(
+    /^"seqLength" expected a result that memory holds/,
+  );
+  const [seqLength, batchSize] = [1024, 2 ** 15];
+  const attnMask = tensor(new Uint8Array(seqLength ** 2), [1, 1, seqLength, seqLength]);
+  const options = { reservedLength: seqLength, seqLength, batchSize, seed: 1, attnMask };
+  expect(() => bertSampleTokens(options)).toThrow(/^"attnMask" expected a result that memory holds/);
 });
 
 test("more indices than an array holds are refused before anything is drawn, by what is too many alone", () => {

@@ -1,5 +1,5 @@
 /** What layers return beside the hidden states: named by `outputs`, and passed on to the next layer. */
-import { describe, wrongType, wrongValue } from "../check.ts";
+import { checkList, describe, isArray, wrongType, wrongValue } from "../check.ts";
 import { mapTensors } from "./along/nested.ts";
 import type { FrameworkOps, TokensAt } from "./framework-ops.ts";
 import type { KwargsPlan } from "./kwargs.ts";
@@ -15,13 +15,13 @@ export type Outputs = readonly string[] | undefined;
 export function checkOutputs(value: unknown): Outputs {
   if (value === undefined) return undefined;
   const expected = `an array of names, ${describe(STATES)} among them`;
-  if (!Array.isArray(value)) wrongType("outputs", expected, value);
-  for (const [i, name] of value.entries()) {
+  const names = checkList("outputs", expected, value);
+  for (const [i, name] of names.entries()) {
     if (typeof name !== "string") wrongType("outputs", "names that are strings", name);
-    if (value.indexOf(name) !== i) wrongValue("outputs", "each name once", name);
+    if (names.indexOf(name) !== i) wrongValue("outputs", "each name once", name);
   }
-  if (!value.includes(STATES)) wrongValue("outputs", expected, value);
-  return [...value];
+  if (!names.includes(STATES)) wrongValue("outputs", expected, value);
+  return names as string[];
 }
 
 /** The names of what is passed on beside the states. */
@@ -33,7 +33,7 @@ export function carriedNames(outputs: Outputs): string[] {
 export function checkElements(name: string, value: unknown, outputs: Outputs, whose = ""): void {
   if (outputs === undefined) return;
   const expected = `an array of ${outputs.join(", ")}${whose && ` ${whose}`}`;
-  if (!Array.isArray(value)) wrongType(name, expected, value);
+  if (!isArray(value)) wrongType(name, expected, value);
   if (value.length !== outputs.length)
     wrongValue(name, expected, value.length, `an array of ${value.length}`);
 }
@@ -41,13 +41,13 @@ export function checkElements(name: string, value: unknown, outputs: Outputs, wh
 /** The hidden states of an answer, or their gradient in the gradient of one. */
 export function statesOf(value: unknown, outputs: Outputs): unknown {
   if (outputs !== undefined) return (value as unknown[])[outputs.indexOf(STATES)];
-  return Array.isArray(value) ? value[0] : value;
+  return isArray(value) ? value[0] : value;
 }
 
 /** The same answer with other hidden states. */
 export function withStates(value: unknown, outputs: Outputs, states: unknown): unknown {
-  if (!Array.isArray(value)) return states;
-  const answer = [...value];
+  if (!isArray(value)) return states;
+  const answer = checkList("layer", "an array that begins with the states", value);
   answer[outputs === undefined ? 0 : outputs.indexOf(STATES)] = states;
   return answer;
 }

@@ -1,4 +1,4 @@
-import { checkInteger, checkObject, checkOptions, wrongType } from "../check.ts";
+import { checkInteger, checkList, checkObject, checkOptions, isArray, wrongType } from "../check.ts";
 import type { CPUTensor, Tensor } from "../types.ts";
 import { mapTensors } from "./along/nested.ts";
 import type { FrameworkOps } from "./framework-ops.ts";
@@ -77,8 +77,13 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
     this.layers.forEach((layer, i) => {
       const last = i === this.layers.length - 1;
       const output = layer.forward(hidden, last ? kwargs : this.#retained(kwargs), options);
-      if (Array.isArray(output)) rest = [...(rest ?? []), ...output.slice(1)];
-      hidden = statesOf(output, undefined) as T;
+      if (!isArray(output)) {
+        hidden = output as T;
+        return;
+      }
+      const [states, ...others] = checkList("layer", "an array that begins with the states", output);
+      rest = [...(rest ?? []), ...others];
+      hidden = states as T;
     });
     return (rest === undefined ? hidden : [hidden, ...rest]) as R;
   }

@@ -85,6 +85,10 @@ function sampling(random: Random): Args {
   const layers = upTo(random, 3);
   const query = random() % 3 === 0 ? 1 : seq;
   const shape = [random() % 2 ? 1 : batch, upTo(random, 2), query, seq];
+  const keepPrefix = maybe(random, () => random() % (retained + 1));
+  const keepMask = maybe(random, () => booleans(random, [batch, seq], 1000));
+  const kept = (keepMask?.data ?? []) as ArrayLike<number>;
+  const isTooMany = (keepPrefix ?? 0) + Array.from(kept).filter(Boolean).length > retained;
   return {
     reservedLength: retained,
     seqLength: seq,
@@ -94,10 +98,10 @@ function sampling(random: Random): Args {
     step: maybe(random, random),
     batchOffset: maybe(random, () => 2 ** 32 - batch - (random() % 9)),
     layerOffset: maybe(random, () => random() >>> 3),
-    keepPrefix: maybe(random, () => random() % (retained + 1)),
-    keepMask: maybe(random, () => booleans(random, [batch, seq], 1000)),
+    keepPrefix,
+    keepMask,
     paddingMask: maybe(random, () => booleans(random, [batch, seq], 2)),
-    raiseToKept: maybe(random, () => true),
+    raiseToKept: isTooMany || maybe(random, () => true),
     attnMask: maybe(random, () => filled(random, shape, pick(random, DTYPES))),
     encoder: undefined,
   };

@@ -87,6 +87,26 @@ test.each(CASES)("%s: refused as %s", (_what, name, call) => {
   expect((error as Error).message.split('"')[1]).toBe(name);
 });
 
+test("answers that are revoked, or that claim to be endless arrays, are refused as the layer's", () => {
+  const hidden = () => tensor(new Float32Array(2 * 64), [2, 64, 1]);
+  const gone = revoked();
+  const endless: any = new Proxy([], { get: (_, key) => (key === "length" ? Infinity : 1) });
+  const wrapped = (answer: unknown) => () =>
+    new RandomLayerTokenDrop<CPUTensor>(() => answer as never, scheduler(), 0).forward(hidden(), {
+      attention_mask: null,
+    });
+  expect(wrapped(gone)).toThrow(/^"layer" expected a tensor/);
+  expect(wrapped(endless)).toThrow(/^"layer" expected a tensor/);
+  const beside = (answer: unknown) => () =>
+    convertToRandomLTD([() => answer as never, block, block], scheduler()).forward(hidden(), {
+      attention_mask: null,
+    });
+  expect(beside(gone)).toThrow(/^"hiddenStates" expected a tensor/); // the next layer, which is wrapped, says it
+  expect(beside(endless)).toThrow(/^"layer" expected an array that begins with the states, of at most/);
+  for (const outputs of [gone, endless])
+    expect(() => stack({ outputs })).toThrow(/^"outputs" expected an array of names/);
+});
+
 test("a tensor among the arguments whose shape is none is refused under its name", () => {
   const ids = { data: new Int32Array(64), shape: 1, dtype: "int32" };
   const hidden = tensor(new Float32Array(2 * 64), [2, 64, 1]);
