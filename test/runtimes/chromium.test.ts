@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { folder, installed, installRuntimes } from "../../scripts/runtimes.js";
 import { chromiumLaunch, whyNot } from "../../scripts/swiftshader.js";
 import { type Project, packedProject } from "../suites/packed.ts";
-import { EXPECTED, openRecord } from "./record.ts";
+import { EXPECTED, FEW, openRecord } from "./record.ts";
 import { PAGE_SCRIPT, type Served, serve } from "./serve.ts";
 
 /** The same script on a page and in a worker. */
@@ -26,6 +26,12 @@ const POLICIES: Record<string, string> = {
 const SMALL = `import * as lib from "/node_modules/random-ltd/dist/webgpu.js";
 import { onWebGPU } from "/answer.js";
 document.title = JSON.stringify(await onWebGPU(lib));
+`;
+
+/** The package as one file, as a script tag or a CDN has it: a few calls on the CPU, all on the GPU. */
+const ONE_FILE = `import * as lib from "/node_modules/random-ltd/dist/random-ltd.min.js";
+import { onCPU, onWebGPU } from "/answer.js";
+document.title = JSON.stringify({ ...onCPU(lib, ${FEW}), ...(await onWebGPU(lib)) });
 `;
 
 /** What pages may lack, taken from this one, and how many sentences it is told. */
@@ -93,7 +99,10 @@ describe.skipIf(reason !== undefined)(`the same bits in Chromium, without a bund
     write("worker-page.js", WORKER_PAGE);
     write("small.js", SMALL);
     write("lacking.html", '<!doctype html><script type="module" src="/lacking.js"></script>');
-    write("small.html", '<!doctype html><script type="module" src="/small.js"></script>');
+    write("one-file.js", ONE_FILE);
+    for (const name of ["small", "one-file"]) {
+      write(`${name}.html`, `<!doctype html><script type="module" src="/${name}.js"></script>`);
+    }
     for (const name of ["plain", "strict", "wasm"]) {
       write(`${name}.html`, '<!doctype html><script type="module" src="/script.js"></script>');
     }
@@ -108,7 +117,7 @@ describe.skipIf(reason !== undefined)(`the same bits in Chromium, without a bund
   });
 
   /** Holds what a page writes into its title to the record, and returns what it warned of. */
-  async function open(name: keyof typeof PAGES | "small", browser: Browser): Promise<string[]> {
+  async function open(name: keyof typeof PAGES | "small" | "one-file", browser: Browser): Promise<string[]> {
     const page = await browser.newPage();
     const warnings: string[] = [];
     const errors: string[] = [];
@@ -120,12 +129,16 @@ describe.skipIf(reason !== undefined)(`the same bits in Chromium, without a bund
     const seen = JSON.parse(await page.title());
     await page.close();
     expect(errors).toEqual([]);
-    if (name === "small") expect(seen.webgpu.digest).toBe(EXPECTED.webgpu);
-    else
+    if (name === "small" || name === "one-file") {
+      expect(seen.webgpu.digest).toBe(EXPECTED.webgpu);
+      if (name === "one-file")
+        expect(seen.cpu).toEqual({ backend: "wasm", digest: EXPECTED.few, calls: FEW });
+    } else {
       record.hold(PAGES[name], {
         ...seen,
         webgpu: seen.webgpu.none ? seen.webgpu : { from: "its own", ...seen.webgpu },
       });
+    }
     return warnings;
   }
 
@@ -139,8 +152,11 @@ describe.skipIf(reason !== undefined)(`the same bits in Chromium, without a bund
     expect(warnings[0]).toMatch(/^random-ltd runs without WebAssembly/);
   });
 
-  it("small: by random-ltd/webgpu", async () => {
-    expect(await open("small", browser)).toEqual([]);
+  it.each([
+    "small",
+    "one-file",
+  ] as const)("%s: random-ltd/webgpu, and all of it in one file", async (name) => {
+    expect(await open(name, browser)).toEqual([]);
   });
 
   it("old: a core that may not be compiled at once gives way to the plain reference, and the page is told", async () => {

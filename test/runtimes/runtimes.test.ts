@@ -1,6 +1,4 @@
-import { execFileSync } from "node:child_process";
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import * as esbuild from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -10,6 +8,7 @@ import { useCPUBackend } from "../../src/backends/cpu-backend.ts";
 import * as lib from "../../src/index.ts";
 import { whyNoDawn } from "../gpu/dawn.ts";
 import { type Project, packedProject } from "../suites/packed.ts";
+import { BUNDLERS, bundled, json, load, packaged } from "./bundlers.ts";
 import { digest, inMemory, placedDigest } from "./digest.js";
 import { EXPECTED, FEW, openRecord } from "./record.ts";
 
@@ -22,6 +21,11 @@ console.log(JSON.stringify(onCPU(lib)));
   "webgpu.js": `import * as lib from "random-ltd";
 import { onWebGPU } from "./answer.js";
 console.log(JSON.stringify(await onWebGPU(lib, globalThis.gpu)));
+`,
+  // An entry with a path of its own, which not every tool finds by the package's exports.
+  "sampling.js": `import { cpuBackend, gptSampleTokens } from "random-ltd/webgpu";
+const { sampledIndices } = gptSampleTokens({ reservedLength: 4, seqLength: 16, batchSize: 1, seed: 7 });
+console.log(cpuBackend(), sampledIndices.data.join());
 `,
 };
 
@@ -39,11 +43,7 @@ import { onCPU, onWebGPU } from "./answer.js";
 const answer = async () => ({ ...onCPU(lib), ...(await onWebGPU(lib)) });
 `;
 
-const json = (path: string) => JSON.parse(readFileSync(path, "utf8"));
-const load = createRequire(join(folder, "package.json"));
-
-/** The version of what doesn't report its own. */
-const packaged = (name: string): string => json(installed(`${name}/package.json`)).version;
+const files = Object.keys(SCRIPTS);
 
 /** npm's `webgpu`, for runtimes without a WebGPU of their own. */
 const dawn = {
@@ -64,80 +64,12 @@ interface Started {
   /** The folder of its scripts in the project. */
   readonly scripts?: string;
   readonly ownWebGPU?: true;
-  /** Bundles the scripts of a project into that folder. */
-  readonly bundle?: (root: string) => unknown;
+  /** What bundles them into it. */
+  readonly bundler?: string;
   /** The version that counts, if not what the runtime itself reports. */
   readonly version?: () => string | undefined;
   readonly whyNot?: string;
 }
-
-const files = Object.keys(SCRIPTS);
-
-/** The scripts by webpack, or by what takes its configuration, as modules for Node. */
-function asWebpackDoes(bundler: any, context: string, folder: string): Promise<void> {
-  const configuration = {
-    mode: "production",
-    target: "node20",
-    context,
-    entry: Object.fromEntries(files.map((file) => [file.replace(".js", ""), `./${file}`])),
-    output: { path: join(context, folder), filename: "[name].js", module: true, chunkFormat: "module" },
-    experiments: { outputModule: true },
-  };
-  return new Promise((resolve, reject) => {
-    bundler(configuration, (error: Error | null, stats: any) => {
-      if (error || stats.hasErrors()) reject(error ?? new Error(stats.toString("errors-only")));
-      else resolve();
-    });
-  });
-}
-
-/** Each puts the scripts into a folder of its name in lower case. */
-const BUNDLERS: Record<string, { version: () => string; bundle: (root: string) => unknown }> = {
-  esbuild: {
-    version: () => esbuild.version,
-    bundle: (root) =>
-      esbuild.build({
-        entryPoints: files.map((file) => join(root, file)),
-        ...{ bundle: true, minify: true, format: "esm", target: "es2022", outdir: join(root, "esbuild") },
-      }),
-  },
-  Vite: {
-    version: () => packaged("vite"),
-    async bundle(root) {
-      const vite = await import(installed("vite/dist/node/index.js"));
-      const build = { lib: { entry: files, formats: ["es"] }, outDir: "vite" };
-      await vite.build({ root, logLevel: "error", build });
-    },
-  },
-  webpack: {
-    version: () => packaged("webpack"),
-    bundle: (root) => asWebpackDoes(load("webpack"), root, "webpack"),
-  },
-  Rspack: {
-    version: () => packaged("@rspack/core"),
-    async bundle(root) {
-      const { rspack } = await import(installed("@rspack/core/dist/index.js"));
-      await asWebpackDoes(rspack, root, "rspack");
-    },
-  },
-  // Its resolver doesn't read the package's exports, as it comes.
-  Parcel: {
-    version: () => packaged("parcel"),
-    bundle(root) {
-      const parcel = {
-        context: "node",
-        outputFormat: "esmodule",
-        includeNodeModules: true,
-        distDir: "parcel",
-      };
-      const manifest = join(root, "package.json");
-      writeFileSync(manifest, JSON.stringify({ ...json(manifest), targets: { main: false, parcel } }));
-      const quiet = ["--no-cache", "--no-source-maps", "--log-level", "error"];
-      const run = [installed("parcel/lib/bin.js"), "build", ...files, ...quiet];
-      execFileSync(process.execPath, run, { cwd: root, stdio: "pipe" });
-    },
-  },
-};
 
 const thisNode = () => [process.execPath];
 const bin = (...paths: string[]) => [installed(...paths)];
@@ -161,12 +93,12 @@ const STARTED: readonly Started[] = [
   // No permission beyond reading what it runs.
   { name: "Deno", command: () => [...bin(".bin/deno"), "run", "--node-modules-dir=manual"], ownWebGPU: true },
   { name: "Bun", command: () => bin("@oven/bun-linux-x64/bin/bun", ".bin/bun") },
-  ...Object.entries(BUNDLERS).map(([name, { version, bundle }]) => ({
+  ...Object.entries(BUNDLERS).map(([name, { version }]) => ({
     name: `Node, bundled by ${name}`,
     command: thisNode,
     scripts: `${name.toLowerCase()}/`,
     version,
-    bundle,
+    bundler: name,
   })),
 ];
 
@@ -213,23 +145,22 @@ describe("the same bits", () => {
     return outputFiles[0].text;
   }
 
+  // All of its calls on the CPU are made by pages, in chromium.test.ts.
   it("on the plain reference", async () => {
     useCPUBackend("reference");
     try {
-      const [cpu, few] = [digest(lib), digest(lib, FEW)];
-      expect({ cpu, few, webgpu: await placedDigest(lib, inMemory(lib)) }).toEqual(EXPECTED);
+      const { few, webgpu } = EXPECTED;
+      expect({ few: digest(lib, FEW), webgpu: await placedDigest(lib, inMemory(lib)) }).toEqual({
+        few,
+        webgpu,
+      });
     } finally {
       useCPUBackend(undefined);
     }
   });
 
-  for (const { name, command, scripts = "", ownWebGPU, version, whyNot = "", bundle } of STARTED) {
-    /** Once, for both tests. */
-    let bundled: unknown;
-    const ready = async () => {
-      bundled ??= bundle?.(project.folder) ?? true;
-      await bundled;
-    };
+  for (const { name, command, scripts = "", ownWebGPU, version, whyNot = "", bundler } of STARTED) {
+    const ready = async () => bundler && bundled(bundler, project.folder, files);
     /** What a process prints, with the version that counts. */
     const seen = (file: string, ...args: string[]) => {
       const { version: own, ...half } = JSON.parse(project.run(file, ...args));
@@ -253,6 +184,12 @@ describe("the same bits", () => {
       record.hold(name, { ...half, webgpu: { from, ...half.webgpu } });
     });
   }
+
+  it.each(Object.keys(BUNDLERS))("random-ltd/webgpu, bundled by %s", async (name) => {
+    await bundled(name, project.folder, files);
+    // gptSampleTokens on the reference backend, same arguments.
+    expect(project.run(process.execPath, `${name.toLowerCase()}/sampling.js`)).toBe("wasm 2,3,8,9\n");
+  });
 
   const noDawn = whyNoDawn();
   it.skipIf(noDawn)(`by random-ltd/webgpu, on GPU tensors ${noDawn ?? ""}`, () => {
