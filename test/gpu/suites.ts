@@ -17,7 +17,7 @@ export interface Suites {
 const open = async () => hear(await requestGPUDevice());
 
 hearSuite("elsewhere", open);
-// Large sizes, which ask the same of any implementation, are Dawn's in Node: they take half of the time.
-tokensSuite(gpuHarness("elsewhere", open), { large: false });
-masksSuite(gpuHarness("elsewhere", open), { large: false });
+// The same shaders as on Dawn in Node, by another compiler: large sizes and most random cases would ask the same again.
+tokensSuite(gpuHarness("elsewhere", open), { large: "none", few: true });
+masksSuite(gpuHarness("elsewhere", open), { large: "none", few: true });
 (globalThis as { suites?: Suites }).suites = { names, run: runAll };

@@ -24,7 +24,7 @@ import {
   SPREADS,
   type Spread,
 } from "./data.ts";
-import type { Harness } from "./harness.ts";
+import { type Extent, type Harness, isAmong } from "./harness.ts";
 import {
   plainAccumulate,
   plainGather,
@@ -264,6 +264,11 @@ const ROW_BYTES: readonly number[] = [
 
 const KiB = 1024;
 
+/** Some of them: the ends of vectors, and each power of two. */
+const FEW_ROW_BYTES = ROW_BYTES.filter(
+  (bytes) => bytes <= 17 || [31, 32, 33].includes(bytes) || Number.isInteger(Math.log2(bytes - 1)),
+);
+
 /** Tensors around half a megabyte, lists around as many positions, and rows longer than that. */
 const LARGE: readonly Partial<TokenCase>[] = [
   ...[1, 3, 16, 17, 130, 260, 400, 1000, 4096].flatMap((bytes) =>
@@ -338,18 +343,16 @@ const OPERATIONS = [
   ["ScatterTokens.backward", checkScatterBackward],
 ] as const;
 
-/** Runs of each property, from a fixed seed: the same cases everywhere. */
-const RUNS = { numRuns: 100, seed: 2211 };
-
-/** `large: false` leaves out sizes at which work is cut, for a backend that does not cut it. */
-export function tokensSuite(harness: Harness, { large: withLarge = true } = {}): void {
+export function tokensSuite(harness: Harness, { large: sizes = "all", few = false }: Extent = {}): void {
   describe(`rows of tokens, ${harness.name}`, () => {
     beforeAll(() => harness.open());
     afterAll(() => harness.close());
 
+    /** Runs of each property, from a fixed seed: the same cases everywhere. */
+    const RUNS = { numRuns: few ? 25 : 100, seed: 2211 };
     const summing = harness.dtypes.filter((dtype) => dtype === "float32" || dtype === "float64");
     const large = LARGE.map((c) => ({ ...defaults, ...c })).filter(
-      (c) => withLarge && harness.dtypes.includes(c.dtype),
+      (c, i) => isAmong(sizes, i) && harness.dtypes.includes(c.dtype),
     );
 
     describe.each(OPERATIONS)("%s", (_name, check) => {
@@ -380,7 +383,7 @@ export function tokensSuite(harness: Harness, { large: withLarge = true } = {}):
       }
     });
 
-    test.each(ROW_BYTES)("rows of %i bytes", async (bytes) => {
+    test.each(few ? FEW_ROW_BYTES : ROW_BYTES)("rows of %i bytes", async (bytes) => {
       for (const batchFirst of [true, false]) {
         const c = { ...defaults, channels: [bytes], batchFirst, shift: bytes % 5, seed: bytes };
         for (const check of Object.values(CHECKS)) await check(harness, c);
@@ -409,7 +412,9 @@ export function tokensSuite(harness: Harness, { large: withLarge = true } = {}):
       for (const check of Object.values(CHECKS)) await check(harness, c);
     });
 
-    if (withLarge) test("two blocks of rows, at every distance of each other", () => checkTwoBlocks(harness));
+    if (sizes === "all") {
+      test("two blocks of rows, at every distance of each other", () => checkTwoBlocks(harness));
+    }
 
     test("the same memory is used over: a short call after a long one", async () => {
       const long = { ...defaults, batch: 2, seq: 3000, kept: 1500, channels: [111] };

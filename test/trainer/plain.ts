@@ -62,24 +62,26 @@ function block(
   const w = (name: string) => weights[`blocks.${l}.${name}`];
   const { channels: C, heads } = config;
   const D = C / heads;
-  const qkv = x.map((row) => times(rmsNorm(row, w("attnNorm").data), matrix(w("qkv"))));
+  const [intoQKV, outOf, intoMLP, outOfMLP] = ["qkv", "attnOut", "up", "down"].map((name) => matrix(w(name)));
+  const qkv = x.map((row) => times(rmsNorm(row, w("attnNorm").data), intoQKV));
   const mixed: Matrix = x.map(() => []);
   for (let h = 0; h < heads; h++) {
     const part = (row: number[], which: number) => row.slice(which * C + h * D, which * C + (h + 1) * D);
     const q = qkv.map((row, i) => turn(part(row, 0), angles(config, positions[i])));
     const k = qkv.map((row, i) => turn(part(row, 1), angles(config, positions[i])));
+    const v = qkv.map((row) => part(row, 2));
     for (let i = 0; i < x.length; i++) {
       const seen = config.kind === "gpt" ? i + 1 : x.length;
       const shares = softmax(k.slice(0, seen).map((key) => dot(q[i], key) / Math.sqrt(D)));
       for (let d = 0; d < D; d++) {
-        mixed[i].push(shares.reduce((total, share, j) => total + share * part(qkv[j], 2)[d], 0));
+        mixed[i].push(shares.reduce((total, share, j) => total + share * v[j][d], 0));
       }
     }
   }
   return x.map((row, i) => {
-    const y = add(row, times(mixed[i], matrix(w("attnOut"))));
-    const up = times(rmsNorm(y, w("mlpNorm").data), matrix(w("up"))).map(gelu);
-    return add(y, times(up, matrix(w("down"))));
+    const y = add(row, times(mixed[i], outOf));
+    const up = times(rmsNorm(y, w("mlpNorm").data), intoMLP).map(gelu);
+    return add(y, times(up, outOfMLP));
   });
 }
 
