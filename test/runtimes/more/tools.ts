@@ -1,37 +1,9 @@
-/**
- * `npm run matrix:more`: the packed tarball in tools that are too heavy for every run of the tests. Installs each into a
- * folder of its own, builds a small page with it, and holds the digests of what runs there to the expected one. What it
- * saw goes into test/runtimes/MORE.md. Names after `--` run these alone and write nothing.
- */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { delimiter, dirname, join, resolve } from "node:path";
-import { chromium } from "playwright-core";
-import { installed, installRuntimes } from "../../scripts/runtimes.js";
-import { chromiumLaunch, whyNot } from "../../scripts/swiftshader.js";
-import { serve } from "./serve.ts";
+/** The tools: what each is installed with, a small page for it, and how that is built and run. */
+import { join } from "node:path";
+import { onPage, onServed, type Tool } from "./project.ts";
 
-const here = resolve("test/runtimes");
-
-/** What digest.js gives in all its calls, and in 60, for interpreters. Held by the tests of the matrix. */
-const [WHOLE, FEW, FEW_CALLS] = ["586595a4a082e268", "eddb36abeece64b2", 60];
-
-/** One place where code of a tool's output ran. */
-interface Seen {
-  readonly where: string;
-  readonly backend: string;
-  readonly digest: string;
-}
-
-interface Tool {
-  readonly name: string;
-  /** Packages by name, with their exact versions. The first is the tool itself. */
-  readonly packages: Readonly<Record<string, string>>;
-  readonly files: Readonly<Record<string, string>>;
-  /** Builds, runs, and tells what was seen. */
-  run(project: Project): Promise<Seen[]>;
-}
+/** How many calls interpreters make. */
+export const FEW_CALLS = 60;
 
 /** The code that every tool gets, `seen` being what it tells. */
 const SEEN = `import * as lib from "random-ltd";
@@ -40,102 +12,9 @@ export const seen = () => ({ backend: lib.cpuBackend(), digest: digest(lib) });
 `;
 const TO_TITLE = "document.title = JSON.stringify(seen());";
 
-class Project {
-  readonly folder: string;
-  readonly #children: ChildProcess[] = [];
-
-  constructor(tarball: string, { packages, files }: Tool) {
-    this.folder = mkdtempSync(join(tmpdir(), "random-ltd-more-"));
-    const dependencies = { ...packages, "random-ltd": `file:${tarball}` };
-    const manifest = { name: "more", private: true, type: "module", dependencies };
-    this.write({ "package.json": JSON.stringify(manifest), ...files });
-    this.run("npm", "install", "--no-audit", "--no-fund", "--legacy-peer-deps");
-  }
-
-  write(files: Readonly<Record<string, string>>): void {
-    for (const [name, text] of Object.entries(files)) {
-      mkdirSync(dirname(join(this.folder, name)), { recursive: true });
-      writeFileSync(join(this.folder, name), text);
-    }
-  }
-
-  /** digest.js beside the files of a folder. */
-  withDigest(folder: string): void {
-    mkdirSync(join(this.folder, folder), { recursive: true });
-    copyFileSync(join(here, "digest.js"), join(this.folder, folder, "digest.js"));
-  }
-
-  /** These tools want a newer Node than the tests do. */
-  get #env() {
-    const quiet = { NEXT_TELEMETRY_DISABLED: "1", ASTRO_TELEMETRY_DISABLED: "1", NG_CLI_ANALYTICS: "false" };
-    const bin = [dirname(installed("node24/bin/node")), join(this.folder, "node_modules/.bin")];
-    return { ...process.env, ...quiet, PATH: [...bin, process.env.PATH].join(delimiter) };
-  }
-
-  run(command: string, ...args: string[]): string {
-    const options = { cwd: this.folder, encoding: "utf8", env: this.#env, maxBuffer: 2 ** 28 } as const;
-    try {
-      return execFileSync(command, args, { ...options, stdio: "pipe" });
-    } catch (error) {
-      const { stdout, stderr } = error as { stdout: string; stderr: string };
-      throw new Error(`${command} ${args.join(" ")}\n${stdout}\n${stderr}`);
-    }
-  }
-
-  /** Starts a server, and waits until it answers. */
-  async start(url: string, command: string, ...args: string[]): Promise<void> {
-    this.#children.push(spawn(command, args, { cwd: this.folder, env: this.#env, stdio: "ignore" }));
-    for (let tries = 0; tries < 240; tries++) {
-      if (
-        await fetch(url).then(
-          () => true,
-          () => false,
-        )
-      )
-        return;
-      await new Promise((done) => setTimeout(done, 500));
-    }
-    throw new Error(`${url} doesn't answer`);
-  }
-
-  remove(): void {
-    for (const child of this.#children) child.kill();
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-}
-
-/** What a page writes into its title, in Chromium. */
-async function onPage(url: string): Promise<Omit<Seen, "where">> {
-  const browser = await chromium.launch(chromiumLaunch());
-  try {
-    const page = await browser.newPage();
-    const errors: string[] = [];
-    page.on("pageerror", (error) => errors.push(String(error)));
-    await page.goto(url);
-    await page
-      .waitForFunction('document.title.startsWith("{")', undefined, { timeout: 120_000 })
-      .catch((error) => {
-        throw new Error(`${error}\n${errors.join("\n")}`);
-      });
-    return JSON.parse(await page.title());
-  } finally {
-    await browser.close();
-  }
-}
-
-/** The same of a folder of files. */
-async function onServed(folder: string, path: string): Promise<Omit<Seen, "where">> {
-  const served = await serve(folder);
-  try {
-    return await onPage(`${served.origin}/${path}`);
-  } finally {
-    served.close();
-  }
-}
-
 const inChromium = "its page in Chromium";
 
-const TOOLS: readonly Tool[] = [
+export const TOOLS: readonly Tool[] = [
   {
     name: "Next",
     packages: { next: "16.4.6", react: "19.3.1", "react-dom": "19.3.1" },
@@ -328,59 +207,3 @@ print(JSON.stringify({ backend: lib.cpuBackend(), digest: digest(lib, ${FEW_CALL
     },
   },
 ];
-
-/** Packs the package as it is built. */
-function pack(): { tarball: string; folder: string } {
-  const folder = mkdtempSync(join(tmpdir(), "random-ltd-pack-"));
-  execFileSync("npm", ["pack", "--ignore-scripts", "--pack-destination", folder], { stdio: "pipe" });
-  return { folder, tarball: join(folder, readdirSync(folder)[0]) };
-}
-
-const reason = whyNot();
-if (reason) throw new Error(`Chromium is wanted: ${reason}`);
-installRuntimes();
-const only = process.argv.slice(2);
-const { folder, tarball } = pack();
-const rows: string[] = [];
-try {
-  for (const tool of TOOLS.filter(({ name }) => only.length === 0 || only.includes(name))) {
-    const [version] = Object.values(tool.packages);
-    const row = (where: string, what: string) => {
-      rows.push(`| ${tool.name} ${version} | ${where} | ${what} |`);
-      console.log(`${tool.name} ${version}, ${where}: ${what}`);
-    };
-    let project: Project | undefined;
-    try {
-      project = new Project(tarball, tool);
-      for (const { where, backend, digest } of await tool.run(project)) {
-        const expected = where.startsWith("Hermes") ? FEW : WHOLE;
-        const right = digest === expected ? "" : `, but ${expected} is right`;
-        row(where, `${backend}: \`${digest}\`${right}`);
-        if (right) process.exitCode = 1;
-      }
-    } catch (error) {
-      console.error(String(error));
-      row("-", "failed");
-      process.exitCode = 1;
-    } finally {
-      project?.remove();
-    }
-  }
-} finally {
-  rmSync(folder, { recursive: true });
-}
-
-if (only.length === 0) {
-  writeFileSync(
-    join(here, "MORE.md"),
-    `# More tools
-
-What \`npm run matrix:more\` saw: the packed tarball, installed and built by tools that are too heavy for every run of the
-tests, and run. \`${WHOLE}\` is the digest of all calls, \`${FEW}\` of the first ${FEW_CALLS}, for interpreters.
-
-| tool | where its output ran | what was seen |
-| --- | --- | --- |
-${rows.join("\n")}
-`,
-  );
-}
