@@ -1,10 +1,7 @@
-/**
- * The few tokens whose keys are next to the guess, u64 [CANDIDATES_MAX] of ranks (key, position): finds and settles
- * them.
- */
-import { classed, contested, hasBit, selected } from "./classes";
-import { CANDIDATES, CANDIDATES_MAX, KEYS } from "./memory";
-import { inWindow, tokenAt } from "./philox";
+/** The few tokens in bins next to the guess, or in the last bin: finds them, and settles which of them are retained. */
+import { findBin, padBins, under } from "./bins";
+import { bins, selected } from "./classes";
+import { CANDIDATE_BINS, CANDIDATES, CANDIDATES_MAX } from "./memory";
 
 /** How many there are. */
 export let candidates: i32 = 0;
@@ -16,106 +13,61 @@ export function forget(): void {
   candidates = 0;
 }
 
-/** u32 [64], how many candidates have keys of each bin. */
-const BINS: usize = memory.data(256, 16);
+/** For which of 16 bins 0 <= bin - from <= width, where `offset` is -128 - from and `end` is width - 127. */
+// @ts-ignore: decorator
+@inline
+function inWindow(at: usize, offset: v128, end: v128): u32 {
+  return i8x16.bitmask(i8x16.lt_s(i8x16.add(v128.load(at), offset), end));
+}
 
-/** Adds the tile's contested tokens with key - from <= width to the candidates. */
-export function collect(first: i32, n: i32, from: u32, width: u32): void {
-  const vFrom = i32x4.splat(from);
-  const vWidth = i32x4.splat(width);
+/** Adds the tile's tokens with 0 <= bin - from <= width to the candidates. The last bin, 127, isn't to be among them. */
+export function collect(first: i32, n: i32, from: i32, width: i32): void {
+  const offset = i8x16.splat(<i8>(-128 - from));
+  const end = i8x16.splat(<i8>(width - 127));
   let count = candidates;
   for (let i = 0; i < n && count <= CANDIDATES_MAX - 64; i += 64) {
-    let found: u64 = 0;
-    for (let j = 48; j >= 0; j -= 16) found = (found << 16) | inWindow(KEYS + <usize>(i + j) * 4, vFrom, vWidth);
-    while (found) {
-      const slot = i + <i32>ctz(found);
-      found &= found - 1;
-      const at = tokenAt(slot);
-      store<u64>(
-        CANDIDATES + <usize>count * 8,
-        ((<u64>load<u32>(KEYS + <usize>slot * 4)) << 32) | <u64>(first + at),
-      );
-      // Keys come 32 at a time, past the end of the row too.
-      count += i32(at < n) & i32(!classed || hasBit(contested, first + at));
+    const at = bins + <usize>i;
+    let found =
+      <u64>(inWindow(at, offset, end) | (inWindow(at + 16, offset, end) << 16)) |
+      (<u64>(inWindow(at + 32, offset, end) | (inWindow(at + 48, offset, end) << 16)) << 32);
+    for (; found; found &= found - 1) {
+      const place = i + <i32>ctz(found);
+      store<u32>(CANDIDATES + <usize>count * 4, first + place);
+      store<u8>(CANDIDATE_BINS + <usize>count, load<u8>(bins + <usize>place));
+      ++count;
     }
   }
   candidates = count;
 }
 
-/** Drops candidates outside of from <= key <= from + width. */
-export function narrow(from: u32, width: u32): void {
-  let count = 0;
-  for (let i = 0; i < candidates; ++i) {
-    const rank = load<u64>(CANDIDATES + <usize>i * 8);
-    store<u64>(CANDIDATES + <usize>count * 8, rank);
-    if (<u32>(rank >> 32) - from <= width) ++count;
-  }
-  candidates = count;
-}
-
-/** Rearranges the candidates so that the `k` of smallest rank come first: Hoare's FIND (CACM 4, 1961). */
-function partition(k: i32): void {
-  let left = CANDIDATES;
-  let right = CANDIDATES + <usize>(candidates - 1) * 8;
-  const target = CANDIDATES + <usize>k * 8;
-  while (left < right) {
-    const pivot = load<u64>(target);
-    let i = left;
-    let j = right;
-    do {
-      while (load<u64>(i) < pivot) i += 8;
-      while (load<u64>(j) > pivot) j -= 8;
-      if (i <= j) {
-        const swapped = load<u64>(i);
-        store<u64>(i, load<u64>(j));
-        store<u64>(j, swapped);
-        i += 8;
-        j -= 8;
-      }
-    } while (i <= j);
-    if (j < target) left = i;
-    if (target < i) right = j;
-  }
-}
-
-/** Flips the bit of a candidate if `turn` is 1. */
+/** Flips the bit of a token if `turn` is 1. */
 // @ts-ignore: decorator
 @inline
-function flip(rank: u64, turn: u32): void {
-  const i = <u32>rank;
+export function flip(i: u32, turn: u32): void {
   const at = selected + (i >> 3);
   store<u8>(at, <u8>(<u32>load<u8>(at) ^ (turn << (i & 7))));
 }
 
 /**
- * Flips the bits of the `n` candidates of smallest rank, or of largest. All keys are from `from` to `from + reach`.
+ * Puts into SELECTED, in which the tokens of negative bins are `excess` too many, which of the candidates belong there,
+ * except for those of the last bin. They are left as the only candidates.
  *
- * Candidates are counted by key into at most 64 bins. That decides all of them but the one or two in a single bin.
- * Among the usual 30 candidates it is 2 to 4 times faster than Hoare's FIND, whose branches can't be predicted.
+ * @returns How many of those left are still to be put into SELECTED; 0 where the K-th key is of no candidate.
  */
-export function settle(n: i32, largest: bool, from: u32, reach: u32): void {
-  const shift = <u32>max(0, 26 - <i32>clz(reach));
-  const turned = largest ? reach >> shift : 0;
-  memory.fill(BINS, 0, 256);
-  const end = CANDIDATES + <usize>candidates * 8;
-  for (let at = CANDIDATES; at < end; at += 8) {
-    const bin = BINS + (abs(<i32>((load<u32>(at, 4) - from) >> shift) - <i32>turned) << 2);
-    store<u32>(bin, load<u32>(bin) + 1);
-  }
-  let bin: usize = BINS;
-  let rest = n;
-  for (let inBin: i32; (inBin = load<i32>(bin)) < rest; bin += 4) rest -= inBin;
-  const last = <i32>(bin - BINS) >> 2;
+export function settle(excess: i32): i32 {
+  const n = candidates;
+  let wanted = -excess;
+  for (let i = 0; i < n; ++i) wanted += load<u8>(CANDIDATE_BINS + <usize>i) >> 7;
+  if (n > CANDIDATES_MAX - 64 || wanted <= 0 || wanted > n) return 0;
+  padBins(CANDIDATE_BINS + <usize>n);
+  const last = findBin(CANDIDATE_BINS, n, wanted);
   candidates = 0;
-  for (let at = CANDIDATES; at < end; at += 8) {
-    const rank = load<u64>(at);
-    const itsBin = abs(<i32>((<u32>(rank >> 32) - from) >> shift) - <i32>turned);
-    flip(rank, u32(itsBin < last));
-    store<u64>(CANDIDATES + <usize>candidates * 8, rank);
-    candidates += i32(itsBin == last);
+  for (let i = 0; i < n; ++i) {
+    const bin = <i32>load<i8>(CANDIDATE_BINS + <usize>i);
+    const position = load<u32>(CANDIDATES + <usize>i * 4);
+    flip(position, u32(bin < last) ^ u32(bin < 0));
+    store<u32>(CANDIDATES + <usize>candidates * 4, position);
+    candidates += i32(bin == last);
   }
-  const split = largest ? candidates - rest : rest;
-  if (split > 0 && split < candidates) partition(split);
-  const stop = largest ? candidates : split;
-  for (let i = largest ? split : 0; i < stop; ++i) flip(load<u64>(CANDIDATES + <usize>i * 8), 1);
+  return wanted - under;
 }

@@ -1,7 +1,7 @@
 /**
  * The current row: its bitmaps, and the classes of its tokens (forced, plain, padding). Keys decide within a class.
  */
-import { BITMAPS, bitmapBytes, ensure } from "./memory";
+import { BITMAPS, TILE, bitmapBytes, ensure } from "./memory";
 
 /**
  * u8 [S / 8, in whole lines]: the retained positions, those retained in any case, and those still to be chosen from.
@@ -9,6 +9,8 @@ import { BITMAPS, bitmapBytes, ensure } from "./memory";
 export const selected: usize = BITMAPS;
 export let always: usize = 0;
 export let contested: usize = 0;
+/** i8 [min(S, TILE)], and 64 more. */
+export let bins: usize = 0;
 /** S. */
 export let length: i32 = 0;
 /** Whether ALWAYS and CONTESTED are valid. If not, every token is contested. */
@@ -16,6 +18,13 @@ export let classed: bool = false;
 /** How many contested tokens are to be taken, and how many there are. */
 export let need: i32 = 0;
 export let pool: i32 = 0;
+/**
+ * How keys are binned, see philox.ts: bin 0 begins at the `guess` for the K-th key's upper 15 bits, and `reach` bins on both
+ * sides of it hold five standard deviations of the number of keys below it, and six tokens more.
+ */
+export let shift: i32 = 0;
+export let guess: i32 = 0;
+export let reach: i32 = 0;
 /** Class counts, while they are taken. */
 let forcedCount: i32 = 0;
 let paddingCount: i32 = 0;
@@ -26,12 +35,14 @@ export function begin(seqLength: i32, reserved: i32): bool {
   const bytes = bitmapBytes(seqLength);
   always = selected + bytes;
   contested = always + bytes;
+  bins = contested + bytes;
   classed = false;
   need = reserved;
   pool = seqLength;
   forcedCount = 0;
   paddingCount = 0;
-  return ensure(contested + bytes);
+  setBins();
+  return ensure(bins + <usize>min(seqLength, TILE) + 128);
 }
 
 // @ts-ignore: decorator
@@ -56,8 +67,6 @@ export function below(position: i32, end: i32): u64 {
 }
 
 /** Bits of 64 bytes of 0 and 1. */
-// @ts-ignore: decorator
-@inline
 function pack(bytes: usize): u64 {
   return (
     <u64>(<u32>i8x16.bitmask(i8x16.neg(v128.load(bytes)))) |
@@ -104,5 +113,21 @@ export function settleClasses(reserved: i32): bool {
   need = reserved - forcedCount - (intoPadding ? others : 0);
   pool = intoPadding ? paddingCount : others;
   classed = true;
+  setBins();
   return true;
+}
+
+/** Sets how keys are binned. */
+function setBins(): void {
+  const all = max(pool, 1);
+  const margin = 5 * Math.sqrt((<f64>need * <f64>(all - need)) / <f64>all) + 6;
+  shift = 0;
+  shift = 32 - <i32>clz(min(binsOf(<i32>margin), 0x7fff) / 126);
+  guess = <i32>(((<u64>need) << 15) / all);
+  reach = min(126, binsOf(<i32>margin) + 1);
+}
+
+/** In how many bins `tokens` are expected. */
+export function binsOf(tokens: i32): i32 {
+  return <i32>(((<u64>tokens) << (15 - shift)) / max(pool, 1));
 }

@@ -2,7 +2,7 @@
  * The binary interface of the core; src/core/core.ts types it. Addresses are bytes in the exported memory, whose regions
  * the host asks for. No function keeps anything from one operation to the next.
  */
-import { BITMAPS, KEYS } from "./memory";
+import { BITMAPS, PLANS } from "./memory";
 
 export * from "./sampling";
 export { ensure } from "./memory";
@@ -12,7 +12,7 @@ export { firstOffPattern, packRows, planColumns } from "./mask";
 
 /** Scratch that masks use for their plan, and beyond it for positions. */
 export function planAddress(): usize {
-  return KEYS;
+  return PLANS;
 }
 export function listAddress(): usize {
   return BITMAPS;

@@ -1,20 +1,27 @@
 /**
  * Where everything lies. The core allocates nothing: these regions are scratch, dead between calls from outside.
  *
- *   KEYS        u32 [TILE]          random keys of one tile of tokens, in the order of philox.ts
- *   CANDIDATES  u64 [CANDIDATES_MAX] rank = key << 32 | position
- *   IN, OUT     u8  [STAGE]         what the host puts in and takes out, OUT with room to overshoot
- *   SELECTED, ALWAYS, CONTESTED     bitmaps of S bits, one after another; bit i & 7 of byte i >> 3 is position i
+ *   PLANS       u8  [STAGE]          what masks and rows of tokens plan; or, of a few tokens,
+ *     CANDIDATES      u32 [CANDIDATES_MAX] positions
+ *     CANDIDATE_BINS  i8  [CANDIDATES_MAX] bins, and 64 more
+ *     RANKS           u64 [RANKS_MAX]      key << 32 | position
+ *   IN, OUT     u8  [STAGE]          what the host puts in and takes out, OUT with room to overshoot
+ *   SELECTED, ALWAYS, CONTESTED      bitmaps of S bits, one after another; bit i & 7 of byte i >> 3 is position i
+ *   bins        i8  [TILE] or [S]    bins of the keys of one tile of tokens, see philox.ts
  */
 
-/** Tokens whose keys are held at once. 2^16 keys stay in a 1 MiB L2 cache beside the bitmaps. */
-export const TILE: i32 = 1 << 16;
+/** Tokens whose bins are held at once. 2^17 bins stay in a 512 KiB L2 cache beside the bitmaps. */
+export const TILE: i32 = 1 << 17;
 export const CANDIDATES_MAX: i32 = 1 << 16;
+/** The most tokens of one bin that are put into order; usually they are a few, at S = 2^25 about a thousand. */
+export const RANKS_MAX: i32 = 1 << 12;
 export const STAGE: usize = 1 << 19;
 
-export const KEYS: usize = (__heap_base + 63) & ~63;
-export const CANDIDATES: usize = KEYS + <usize>TILE * 4;
-export const IN: usize = CANDIDATES + <usize>CANDIDATES_MAX * 8;
+export const PLANS: usize = (__heap_base + 63) & ~63;
+export const CANDIDATES: usize = PLANS;
+export const CANDIDATE_BINS: usize = CANDIDATES + <usize>CANDIDATES_MAX * 4;
+export const RANKS: usize = CANDIDATE_BINS + <usize>CANDIDATES_MAX + 64;
+export const IN: usize = PLANS + STAGE;
 export const OUT: usize = IN + STAGE + 64;
 export const BITMAPS: usize = OUT + STAGE + 64;
 

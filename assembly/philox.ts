@@ -1,8 +1,10 @@
 /**
  * Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011), four counters
- * to a vector and two vectors at a time, for counters (block, row, layerOrdinal, step).
+ * to a vector and two vectors at a time, for counters (block, row, layerOrdinal, step). Keys of 16 tokens are made as
+ * four vectors: lane q of vector j is the key of token 4q + j.
  *
- * Keys of 16 tokens lie as four vectors: lane q of vector j is the key of token 4q + j.
+ * What is kept of a key is its bin, ((key >> 17) - from) >> shift or the nearest that an i8 holds, in order of position.
+ * One byte a token is quicker to look through than keys are; the few keys that decide within a bin are made again.
  */
 
 const M0: u32 = 0xd2511f53;
@@ -43,34 +45,59 @@ function high(a: v128, m: v128): v128 {
   return v128.shuffle<u32>(i64x2.extmul_low_i32x4_u(a, m), i64x2.extmul_high_i32x4_u(a, m), 1, 3, 5, 7);
 }
 
-/** Bits 4q + j = lane q of mask j. */
+/** i16 [8]: the bins of two vectors of keys, not yet cut down to an i8. */
 // @ts-ignore: decorator
 @inline
-function bits(m0: v128, m1: v128, m2: v128, m3: v128): i32 {
-  const bytes = i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(m0, m1), i16x8.narrow_i32x4_s(m2, m3));
-  return i8x16.bitmask(v128.shuffle<u8>(bytes, bytes, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+function wideBins(k0: v128, k1: v128, from: v128, shift: i32): v128 {
+  return i16x8.shr_s(i16x8.sub(i16x8.narrow_i32x4_s(i32x4.shr_u(k0, 17), i32x4.shr_u(k1, 17)), from), shift);
 }
 
-/** Lanes where key <= last, unsigned. */
+/** i8 [16], in order of position: the bins of vectors k0 to k3 of keys. */
 // @ts-ignore: decorator
 @inline
-function atMost(key: v128, last: v128): v128 {
-  return i32x4.eq(i32x4.min_u(key, last), key);
+function binned(k0: v128, k1: v128, k2: v128, k3: v128, from: v128, shift: i32): v128 {
+  const bytes = i8x16.narrow_i16x8_s(wideBins(k0, k1, from, shift), wideBins(k2, k3, from, shift));
+  return v128.shuffle<u8>(bytes, bytes, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
 }
 
 /**
- * Makes the keys of `groups` times 32 tokens from counter block `block` on.
+ * Makes the bins of `groups` times 32 tokens, 32 bytes a group, from counter block `block` on.
  *
- * @param keys Gets the keys, 128 bytes a group.
- * @param bitmap Gets bit 1 where key <= last, 4 bytes a group.
- * @returns How many those are.
+ * @param from 0 to 2^15.
+ * @param shift 0 to 9.
  */
-export function makeKeys(block: u32, row: u32, layerOrdinal: u32, groups: i32, keys: usize, bitmap: usize, last: u32): i32 {
-  return generate<Stored>(block, row, layerOrdinal, groups, keys, bitmap, last);
+export function makeBins(
+  block: u32,
+  row: u32,
+  layerOrdinal: u32,
+  groups: i32,
+  bins: usize,
+  from: i32,
+  shift: i32,
+): void {
+  generate<Binned>(block, row, layerOrdinal, groups, bins, from, shift);
 }
 
-/** What is done with the keys, decided at compile time: they are stored, or (the benchmark's floor) folded into one. */
-type Stored = u32;
+/** The key of token `i`, alone: some 30 ns, in which `makeBins` makes 16. */
+export function keyOf(i: u32, row: u32, layerOrdinal: u32): u32 {
+  let c0 = i >> 2;
+  let c1 = row;
+  let c2 = layerOrdinal;
+  let c3 = step;
+  for (let round = ROUND_KEYS; round < ROUND_KEYS + 320; round += 32) {
+    const p0 = <u64>c0 * <u64>M0;
+    const p1 = <u64>c2 * <u64>M1;
+    c0 = <u32>(p1 >> 32) ^ c1 ^ load<u32>(round);
+    c1 = <u32>p1;
+    c2 = <u32>(p0 >> 32) ^ c3 ^ load<u32>(round, 16);
+    c3 = <u32>p0;
+  }
+  return i & 2 ? (i & 1 ? c3 : c2) : i & 1 ? c1 : c0;
+}
+
+/** What becomes of the keys, decided at compile time: bins; or keys, 128 bytes a group (tests); or nothing (benchmark). */
+type Binned = u32;
+export type Stored = u16;
 export type Folded = u8;
 
 // @ts-ignore: decorator
@@ -80,9 +107,9 @@ export function generate<Fate>(
   row: u32,
   layerOrdinal: u32,
   groups: i32,
-  keys: usize,
-  bitmap: usize,
-  last: u32,
+  to: usize,
+  from: i32,
+  shift: i32,
 ): i32 {
   // The part of rounds 0 and 1 that is the same for the whole row.
   const p1: u64 = <u64>M1 * <u64>layerOrdinal;
@@ -94,16 +121,16 @@ export function generate<Fate>(
   const z3 = i32x4.splat(<u32>p0);
   const m0 = i32x4.splat(M0);
   const m1 = i32x4.splat(M1);
-  const limit = i32x4.splat(last);
+  const vFrom = i16x8.splat(<i16>from);
 
   // Round 0 multiplies the block by M0. For consecutive blocks an addition gives the same. Blocks are below 2^30 here.
   let pa = i64x2.extmul_low_i32x4_u(i32x4.add(i32x4.splat(block), i32x4(0, 1, 2, 3)), m0);
   let pb = i64x2.add(pa, i64x2.splat(2 * <u64>M0));
   const stride = i64x2.splat(4 * <u64>M0);
-  let count = 0;
   let folded = i32x4.splat(0);
 
-  for (let end = bitmap + <usize>groups * 4; bitmap < end; bitmap += 4, keys += 128) {
+  const size: usize = sizeof<Fate>() == sizeof<Stored>() ? 128 : 32;
+  for (const end = to + <usize>groups * size; to < end; to += size) {
     let a2 = v128.xor(v128.shuffle<u32>(pa, pb, 1, 3, 5, 7), x2);
     let a3 = v128.shuffle<u32>(pa, pb, 0, 2, 4, 6);
     pa = i64x2.add(pa, stride);
@@ -145,48 +172,19 @@ export function generate<Fate>(
       folded = v128.xor(folded, v128.xor(a, b));
       continue;
     }
-    v128.store(keys, a0);
-    v128.store(keys, a1, 16);
-    v128.store(keys, a2, 32);
-    v128.store(keys, a3, 48);
-    v128.store(keys, b0, 64);
-    v128.store(keys, b1, 80);
-    v128.store(keys, b2, 96);
-    v128.store(keys, b3, 112);
-    const below =
-      bits(atMost(a0, limit), atMost(a1, limit), atMost(a2, limit), atMost(a3, limit)) |
-      (bits(atMost(b0, limit), atMost(b1, limit), atMost(b2, limit), atMost(b3, limit)) << 16);
-    store<i32>(bitmap, below);
-    count += popcnt(below);
+    if (sizeof<Fate>() == sizeof<Stored>()) {
+      v128.store(to, a0);
+      v128.store(to, a1, 16);
+      v128.store(to, a2, 32);
+      v128.store(to, a3, 48);
+      v128.store(to, b0, 64);
+      v128.store(to, b1, 80);
+      v128.store(to, b2, 96);
+      v128.store(to, b3, 112);
+      continue;
+    }
+    v128.store(to, binned(a0, a1, a2, a3, vFrom, shift));
+    v128.store(to, binned(b0, b1, b2, b3, vFrom, shift), 16);
   }
-  if (sizeof<Fate>() == sizeof<Folded>()) return i32(v128.any_true(folded));
-  return count;
-}
-
-/**
- * For which of the 16 keys at `keys` the difference to `from` is at most `width`, unsigned and wrapping. Bit 4j + q is
- * lane q of vector j, so bits are in the order of the keys in memory.
- */
-// @ts-ignore: decorator
-@inline
-export function inWindow(keys: usize, from: v128, width: v128): u64 {
-  const w0 = atMost(i32x4.sub(v128.load(keys), from), width);
-  const w1 = atMost(i32x4.sub(v128.load(keys, 16), from), width);
-  const w2 = atMost(i32x4.sub(v128.load(keys, 32), from), width);
-  const w3 = atMost(i32x4.sub(v128.load(keys, 48), from), width);
-  return <u32>i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(w0, w1), i16x8.narrow_i32x4_s(w2, w3)));
-}
-
-/** The token whose key is the `i`-th in memory. */
-// @ts-ignore: decorator
-@inline
-export function tokenAt(i: i32): i32 {
-  return (i & ~15) | ((i & 3) << 2) | ((i >> 2) & 3);
-}
-
-/** The key of token `i` of a tile. */
-// @ts-ignore: decorator
-@inline
-export function keyOf(keys: usize, i: i32): u32 {
-  return load<u32>(keys + <usize>(i & ~15) * 4 + ((i & 3) << 4) + (i & 12));
+  return i32(v128.any_true(folded));
 }

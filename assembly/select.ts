@@ -1,16 +1,38 @@
 /**
  * The K positions of smallest rank, without sorting all of them.
  *
- * Keys are uniform, so the K-th smallest is near K / S * 2^32. One pass makes the keys, marks those up to that guess in
- * a bitmap, and counts them; the count is off from K by about sqrt(K (1 - K / S)). The few keys next to the guess that
- * make up the difference are then found among the stored keys, and settled by rank. Rows longer than a tile store no
- * keys: there the candidates on both sides of the guess are collected from each tile in turn. If there are too few of
- * them (in about one row in 10^5, or when tests inject keys), bisection over whole passes finds the K-th key exactly.
+ * Keys are uniform, so the K-th smallest is near K / S * 2^32. One pass makes the keys and keeps for each the bin next to
+ * that guess in which it lies. The bin of the K-th key is then found by counting; all tokens in bins before it are
+ * retained, and those of that bin are settled by their keys. In rows longer than SHORT the count misses K by about
+ * sqrt(K (1 - K / S)), few for so long a row, and the candidates that make up the difference are collected from the bins
+ * next to the guess. Rows longer than a tile keep no bins: candidates on both sides of the guess are collected from each
+ * tile in turn. Where they are too few (once in 10^6 rows or less, or when tests inject keys), bisection finds the K-th
+ * key.
  */
-import { candidates, collect, forget, narrow, settle } from "./candidates";
-import { always, below, classed, contested, flipBit, hasBit, length, need, pool, selected } from "./classes";
-import { CANDIDATES, CANDIDATES_MAX, KEYS, TILE } from "./memory";
-import { keyOf, makeKeys } from "./philox";
+import { exclude, findBin, mark, upTo } from "./bins";
+import { candidates, collect, flip, forget, settle } from "./candidates";
+import {
+  always,
+  below,
+  bins,
+  binsOf,
+  classed,
+  contested,
+  flipBit,
+  guess,
+  hasBit,
+  length,
+  need,
+  pool,
+  reach,
+  selected,
+  shift,
+} from "./classes";
+import { CANDIDATES, RANKS, RANKS_MAX, TILE } from "./memory";
+import { keyOf, makeBins } from "./philox";
+
+/** In rows of up to so many tokens it is quicker to search all bins than to collect candidates. */
+const SHORT: i32 = 1 << 12;
 
 let layerOrdinal: u32 = 0;
 let row: u32 = 0;
@@ -24,91 +46,67 @@ export function injectKeys(at: usize): void {
   injected = at;
 }
 
-/** Makes the keys of the tile from `first` on, and sets at `bitmap` the bits of those up to `last`. */
-// @ts-ignore: decorator
-@inline
-function makeTile(first: i32, n: i32, bitmap: usize, last: u32): i32 {
-  if (injected) return copyTile(first, n, bitmap, last);
-  return makeKeys((<u32>first) >> 2, row, layerOrdinal, (n + 31) >> 5, KEYS, bitmap, last);
+/** The key of token `i`. */
+function keyAt(i: i32): u32 {
+  return injected ? load<u32>(injected + <usize>i * 4) : keyOf(i, row, layerOrdinal);
 }
 
-function copyTile(first: i32, n: i32, bitmap: usize, last: u32): i32 {
-  let count = 0;
-  memory.fill(bitmap, 0, ((n + 31) >> 5) << 2);
+/** Makes the bins of the tile from `first` on. */
+// @ts-ignore: decorator
+@inline
+function makeTile(first: i32, n: i32): void {
+  if (injected) copyTile(first, n);
+  else makeBins((<u32>first) >> 2, row, layerOrdinal, (n + 31) >> 5, bins, guess, shift);
+  exclude(first, n);
+}
+
+function copyTile(first: i32, n: i32): void {
   for (let i = 0; i < n; ++i) {
-    const key = load<u32>(injected + <usize>(first + i) * 4);
-    store<u32>(KEYS + <usize>(i & ~15) * 4 + ((i & 3) << 4) + (i & 12), key);
-    if (key <= last) {
-      flipBit(bitmap, i);
-      ++count;
-    }
+    store<i8>(bins + <usize>i, <i8>max(-128, min(127, (<i32>(keyAt(first + i) >> 17) - guess) >> shift)));
   }
-  return count;
 }
 
-/** One tile of a pass: fills the tile's part of SELECTED, and returns how many contested tokens are taken. */
-function passTile(first: i32, n: i32, last: u32): i32 {
-  const at = first >> 3;
-  let count = makeTile(first, n, selected + at, last);
-  if (classed) {
-    count = 0;
-    for (let i = 0; i < n; i += 64) {
-      const p = at + (i >> 3);
-      const taken = load<u64>(selected + p) & load<u64>(contested + p);
-      store<u64>(selected + p, taken | load<u64>(always + p));
-      count += <i32>popcnt(taken);
-    }
-  } else if (n & 63) {
-    // Keys come 32 at a time. Those past the end don't count, and their bits are cleared.
-    const p = selected + at + ((n >> 6) << 3);
-    const made = (n & 63) > 32 ? load<u64>(p) : <u64>load<u32>(p);
-    const taken = made & below(0, n & 63);
-    store<u64>(p, taken);
-    count -= <i32>popcnt(made ^ taken);
-  }
-  return count;
-}
-
-/** SELECTED = always, and the contested tokens of key <= last; returns how many of these there are. */
-function pass(last: u32): i32 {
-  let count = 0;
-  for (let first = 0; first < length; first += TILE) count += passTile(first, min(TILE, length - first), last);
-  return count;
-}
-
-/** Keys per `n` tokens, as a distance between keys. */
 // @ts-ignore: decorator
 @inline
-function spread(n: f64): u32 {
-  return <u32>min((n * 4294967296.0) / <f64>pool, 4294967295.0);
+function isContested(i: i32): bool {
+  return !classed || hasBit(contested, i);
 }
 
-/** Finds the K-th key by halving the range of keys; equal keys go by position. */
+/** How many contested tokens have keys below `end`. */
+function countBelow(end: u32): i32 {
+  let count = 0;
+  for (let i = 0; i < length; ++i) count += i32(isContested(i) && keyAt(i) < end);
+  return count;
+}
+
+/** Finds the K-th key bit by bit; equal keys go by position. Takes about a microsecond a token. */
 function bisect(): void {
-  let low: u32 = 0;
-  let high: u32 = 0xffffffff;
-  while (low < high) {
-    const middle = low + ((high - low) >> 1);
-    if (pass(middle) >= need) high = middle;
-    else low = middle + 1;
+  let last: u32 = 0;
+  for (let bit: u32 = 1 << 31; bit; bit >>= 1) {
+    if (countBelow(last | bit) < need) last |= bit;
   }
-  // All keys below it, then as many equal ones as are still wanted, in order. The last pass puts its bits where the
-  // candidates were, as OUT holds rows.
-  let missing = need;
-  if (low > 0) missing -= pass(low - 1);
-  else {
-    pass(0);
-    for (let i = 0; i < length; i += 64) store<u64>(selected + (i >> 3), classed ? load<u64>(always + (i >> 3)) : 0);
+  let missing = need - countBelow(last);
+  for (let i = 0; i < length; ++i) {
+    const key = keyAt(i);
+    const taken = isContested(i) ? key < last || (key == last && missing-- > 0) : hasBit(always, i);
+    if (hasBit(selected, i) != taken) flipBit(selected, i);
   }
-  for (let first = 0; first < length && missing > 0; first += TILE) {
-    const n = min(TILE, length - first);
-    makeTile(first, n, CANDIDATES, low);
-    for (let i = 0; i < n && missing > 0; ++i) {
-      if (keyOf(KEYS, i) == low && (!classed || hasBit(contested, first + i))) {
-        flipBit(selected, first + i);
-        --missing;
-      }
-    }
+}
+
+/** Puts into SELECTED the `rest` candidates of smallest rank. All are of one bin, and none is there yet. */
+function settleLast(rest: i32): void {
+  if (candidates > RANKS_MAX) return bisect();
+  const end = RANKS + <usize>candidates * 8;
+  let position: usize = CANDIDATES;
+  for (let at = RANKS; at < end; at += 8, position += 4) {
+    const i = load<u32>(position);
+    store<u64>(at, ((<u64>keyAt(i)) << 32) | <u64>i);
+  }
+  for (; rest; --rest) {
+    let least = RANKS;
+    for (let at = RANKS; at < end; at += 8) least = load<u64>(at) < load<u64>(least) ? at : least;
+    flip(load<u32>(least), 1);
+    store<u64>(least, -1);
   }
 }
 
@@ -126,43 +124,36 @@ export function select(ofLayerOrdinal: u32, ofRow: u32): void {
     }
     return;
   }
-  const last = spread(<f64>need);
-  if (length > TILE) return selectTiled(last);
-  const count = passTile(0, length, last);
-  if (count == need) return;
-  const missed = abs(count - need);
-  // The keys next to the guess: as many as are missing and two standard deviations more, then ten.
-  for (let deviations = 2; deviations <= 10; deviations += 8) {
-    const width = spread(<f64>missed + <f64>deviations * Math.sqrt(<f64>missed) + <f64>(2 * deviations));
-    const from: u32 = count < need ? last + 1 : width > last ? 0 : last - width;
-    const reach: u32 = count < need ? min(width, 0xffffffff - from) : last - from;
-    forget();
-    collect(0, length, from, reach);
-    if (candidates > CANDIDATES_MAX - 64) break;
-    if (candidates >= missed) return settle(missed, count > need, from, reach);
-  }
-  bisect();
-}
-
-/** The same for rows longer than a tile, whose keys aren't stored: candidates are collected tile by tile. */
-function selectTiled(last: u32): void {
-  // Eight standard deviations on both sides, and room for the smallest counts.
-  const margin = spread(8 * Math.sqrt((<f64>need * <f64>(pool - need)) / <f64>pool) + 32);
-  const under = min(margin, last);
-  const over = min(margin, 0xffffffff - last);
-  let count = 0;
   forget();
+  const short = length <= SHORT;
+  const tiled = length > TILE;
+  let bin = 0;
+  let from = -1 - reach;
+  let width = 2 * reach + 1;
+  let excess = -need;
   for (let first = 0; first < length; first += TILE) {
     const n = min(TILE, length - first);
-    count += passTile(first, n, last);
-    collect(first, n, last - under, under + over);
+    makeTile(first, n);
+    if (short) {
+      from = findBin(bins, n, need);
+      if (from == 127) return bisect();
+      width = 0;
+      bin = from + i32(upTo == need);
+    }
+    excess += mark(first, n, bin);
+    if (tiled) collect(first, n, from, width);
   }
-  if (count == need) return;
-  if (candidates > CANDIDATES_MAX - 64) return bisect();
-  const missed = abs(count - need);
-  const from = count < need ? last + 1 : last - under;
-  const reach = count < need ? over - 1 : under;
-  narrow(from, reach);
-  if (candidates < missed) return bisect();
-  settle(missed, count > need, from, reach);
+  if (excess == 0) return;
+  if (!tiled) {
+    if (!short) {
+      // Bins that hold all of what is missing, but for one row in 10^7: their number varies by the root of that.
+      const missing = abs(excess);
+      width = min(reach, binsOf(missing + ((missing * 3) >> 3) + 20));
+      from = excess > 0 ? -1 - width : 0;
+    }
+    collect(0, length, from, width);
+  }
+  const rest = short ? -excess : settle(excess);
+  if (rest > 0) settleLast(rest);
+  else bisect();
 }

@@ -2,13 +2,16 @@
 import { begin, flipBit, hasBit, length, selected } from "./classes";
 import { bitmapBytes } from "./memory";
 
-/** u8 [256][8]: the places of the bits of each byte, in order. */
-const PLACES: usize = memory.data(2048, 8);
+/** u16 [256][8]: the places of the bits of each byte, in order. */
+const PLACES: usize = memory.data(4096, 16);
 
 function fillPlaces(): void {
   for (let byte: u32 = 0; byte < 256; ++byte) {
-    let at = PLACES + (byte << 3);
-    for (let rest = byte; rest; rest &= rest - 1) store<u8>(at++, <u8>ctz(rest));
+    let at = PLACES + (byte << 4);
+    for (let rest = byte; rest; rest &= rest - 1) {
+      store<u16>(at, <u16>ctz(rest));
+      at += 2;
+    };
   }
 }
 fillPlaces();
@@ -17,20 +20,16 @@ fillPlaces();
  * Writes the positions in SELECTED among `n` from `first`, a multiple of 64, and up to 28 bytes more; returns the end.
  */
 export function emit(first: i32, n: i32, out: usize): usize {
-  const end = first + n;
   const step = i32x4.splat(8);
-  for (let i = first; i < end; i += 64) {
-    let word = load<u64>(selected + (i >> 3));
-    let base = i32x4.splat(i);
-    for (let byte = 0; byte < 8; ++byte) {
-      const b = <u32>word & 255;
-      const places = v128.load8x8_u(PLACES + (b << 3));
-      v128.store(out, i32x4.add(i32x4.extend_low_i16x8_u(places), base));
-      v128.store(out, i32x4.add(i32x4.extend_high_i16x8_u(places), base), 16);
-      out += popcnt(b) << 2;
-      word >>= 8;
-      base = i32x4.add(base, step);
-    }
+  let base = i32x4.splat(first);
+  const end = selected + ((first + n + 63) >> 6 << 3);
+  for (let at = selected + (first >> 3); at < end; ++at) {
+    const byte = <u32>load<u8>(at);
+    const places = PLACES + (byte << 4);
+    v128.store(out, i32x4.add(v128.load16x4_u(places), base));
+    v128.store(out, i32x4.add(v128.load16x4_u(places, 8), base), 16);
+    out += popcnt(byte) << 2;
+    base = i32x4.add(base, step);
   }
   return out;
 }

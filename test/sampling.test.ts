@@ -57,8 +57,8 @@ function lengthsKept(seq: number): number[] {
 
 describe("the core against one native sort of all keys", () => {
   const powers = Array.from({ length: 18 }, (_, p) => 2 ** p).flatMap((n) => [n - 1, n, n + 1]);
-  // Blocks of 4, groups of 32, words of 64, lines of 512 positions, tiles of 65536.
-  const edges = [4, 32, 64, 96, 160, 512, 1024, 8192, 65536 - 64, 65536, 65536 + 64, 131072 - 32]
+  // Blocks of 4, groups of 32, words of 64, lines of 512 positions, tiles of 131072.
+  const edges = [4, 32, 64, 96, 160, 512, 1024, 8192, 65536 - 64, 65536, 65536 + 64, 131072 - 32, 131072]
     .flatMap((n) => [n - 2, n - 1, n, n + 1, n + 2])
     .concat(65536 + 31, 65536 + 32, 65536 + 33, 65536 + 65, 98_304, 100_003);
   const lengths = [...new Set([...powers, ...edges])].filter((n) => n > 0).sort((a, b) => a - b);

@@ -5,9 +5,9 @@ import type { Core } from "../../src/core/core.ts";
 /** The core with the exports of assembly/testing.ts. */
 export interface TestingCore extends Core {
   injectKeys(address: number): void;
-  keyAt(block: number, row: number, layer: number, word: number): number;
-  keyGroups(block: number, row: number, layer: number, groups: number, last: number): number;
-  keyOfGroups(i: number): number;
+  keyOf(i: number, row: number, layer: number): number;
+  keyGroups(block: number, row: number, layer: number, groups: number): void;
+  binGroups(block: number, row: number, layer: number, groups: number, from: number, shift: number): void;
 }
 
 /** Compiles the core as it is shipped, with that one file more, in memory. */
@@ -30,7 +30,7 @@ export async function testingCore(): Promise<TestingCore> {
 
 /** Has the core take `keys`, token by token, for every row until `injectKeys(0)`; `begin` came before. */
 function inject(wasm: TestingCore, keys: Uint32Array<ArrayBuffer>): void {
-  const address = wasm.listAddress() + 3 * (Math.ceil(keys.length / 512) * 64); // beyond three bitmaps
+  const address = wasm.listAddress() + 2 * keys.length + 1024; // beyond three bitmaps and the bins
   wasm.ensure(address + 4 * keys.length);
   new Uint32Array(wasm.memory.buffer, address, keys.length).set(keys);
   wasm.injectKeys(address);
