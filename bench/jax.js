@@ -188,13 +188,14 @@ function measure({ S, C, B }, rounds, wall) {
     const share = ms[name] / Math.min(ms.unwrapped, ms.unwrappedByLayers);
     return `${ms[name].toFixed(0)} ms, ${share.toFixed(3)} (${(share / predicted).toFixed(2)})`;
   };
-  return [
+  const cells = [
     `${S}, ${C}, ${B}`,
     `${ms.unwrapped.toFixed(0)} ms`,
     `${ms.unwrappedByLayers.toFixed(0)} ms`,
     predicted.toFixed(3),
     ...["wrapper", "functions", "differentiated"].map(cell),
   ];
+  return { cells, data: { S, C, B, K, predicted, ms } };
 }
 
 /** A training step in jax-js with K = S/2 on 4 of 6 layers, against the unwrapped model and what FLOPs predict. */
@@ -212,7 +213,8 @@ export function jax(rounds, wall) {
     "randomLTDLayer",
     "plain grad",
   ];
-  const lines = sizes.map((size) => measure(size, rounds, wall));
+  const measured = sizes.map((size) => measure(size, rounds, wall));
   const title = `A training step in jax-js, K = S/2 on 4 of 6 layers: ms of ${wall ? "wall" : "processor"} time, share of the faster unwrapped step, in brackets over the prediction`;
-  return `${title}\n\n${table(header, lines)}`;
+  const lines = measured.map(({ cells }) => cells);
+  return { text: `${title}\n\n${table(header, lines)}`, data: measured.map(({ data }) => data) };
 }

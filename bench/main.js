@@ -1,7 +1,12 @@
 // @ts-nocheck: not yet typed
-// Medians of alternating runs, as Markdown: node bench/main.js [--rounds N] [--wall] [sampling|rows|masks|jax ...]
+// Medians of alternating runs, as Markdown: node bench/main.js [--rounds N] [--wall] [--json FILE]
+//   [sampling|rows|masks|jax ...]
 // --wall: jax by the wall clock, on a machine that does nothing else; by processor time otherwise.
+// --json: the numbers beside the tables, with the machine and the date; build/bench.json by default.
 
+import { mkdirSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { jax } from "./jax.js";
@@ -13,13 +18,26 @@ process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
 const benches = { sampling, rows, masks, jax };
 const { values, positionals } = parseArgs({
-  options: { rounds: { type: "string", default: "15" }, wall: { type: "boolean", default: false } },
+  options: {
+    rounds: { type: "string", default: "15" },
+    wall: { type: "boolean", default: false },
+    json: { type: "string", default: "build/bench.json" },
+  },
   allowPositionals: true,
 });
+const results = {};
 for (const name of positionals.length ? positionals : Object.keys(benches)) {
   if (!Object.hasOwn(benches, name)) {
     console.error(`"${name}" expected one of ${Object.keys(benches).join(", ")}`);
     process.exit(2);
   }
-  console.log(`${await benches[name](Number(values.rounds), values.wall)}\n`);
+  const { text, data } = await benches[name](Number(values.rounds), values.wall);
+  console.log(`${text}\n`);
+  results[name] = data;
 }
+const machine = { processor: os.cpus()[0].model, cores: os.cpus().length, node: process.version };
+mkdirSync(dirname(values.json), { recursive: true });
+writeFileSync(
+  values.json,
+  `${JSON.stringify({ date: new Date().toISOString(), machine, rounds: Number(values.rounds), results }, null, 2)}\n`,
+);

@@ -42,15 +42,18 @@ function measure({ layers, batch, heads, seq, kept, dtype }, rounds) {
   const ns = (name) => ((ms[name] * 1e6) / out.data.length).toFixed(2);
   const cell = (name) => `${ns(name)} (${(ms[name] / ms.copy).toFixed(2)})`;
   const shape = `${batch}x${heads}x${seq}x${seq} to ${kept}, ${layers} layers`;
-  return [dtype, shape, ns("copy"), cell("ours"), cell("loop"), (ms.loop / ms.ours).toFixed(1)];
+  const cells = [dtype, shape, ns("copy"), cell("ours"), cell("loop"), (ms.loop / ms.ours).toFixed(1)];
+  return { cells, data: { layers, batch, heads, seq, kept, dtype, ms } };
 }
 
 /** Masks among retained tokens against one contiguous copy of the result, and against a loop in JavaScript. */
 export function masks(rounds) {
-  const lines = Object.keys(CARRIERS).flatMap((dtype) => [
+  const measured = Object.keys(CARRIERS).flatMap((dtype) => [
     measure({ layers: 12, batch: 4, heads: 1, seq: 512, kept: 256, dtype }, rounds),
     measure({ layers: 1, batch: 4, heads: 1, seq: 1024, kept: 128, dtype }, rounds),
   ]);
   const header = ["dtype", "mask", "copy", "maskGather", "JavaScript loop", "loop / ours"];
-  return `Masks, ns an entry of the result; in brackets, multiples of one contiguous copy\n\n${table(header, lines)}`;
+  const title = "Masks, ns an entry of the result; in brackets, multiples of one contiguous copy";
+  const lines = measured.map(({ cells }) => cells);
+  return { text: `${title}\n\n${table(header, lines)}`, data: measured.map(({ data }) => data) };
 }

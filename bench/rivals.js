@@ -30,6 +30,23 @@ export function fisherYatesMarks(seqLength) {
   };
 }
 
+/** The same with a bitmap: 32 marks a word, of which only those that are set cost time. */
+export function fisherYatesBitmap(seqLength) {
+  const permutation = Int32Array.from({ length: seqLength }, (_, i) => i);
+  const bitmap = new Uint32Array(Math.ceil(seqLength / 32));
+  return (out, start, kept) => {
+    shuffle(permutation, kept);
+    for (let i = 0; i < kept; i++) bitmap[permutation[i] >>> 5] |= 1 << (permutation[i] & 31);
+    let n = start;
+    for (let w = 0; w < bitmap.length; w++) {
+      for (let word = bitmap[w]; word !== 0; word &= word - 1) {
+        out[n++] = 32 * w + 31 - Math.clz32(word & -word);
+      }
+      bitmap[w] = 0;
+    }
+  };
+}
+
 function shuffle(permutation, kept) {
   const length = permutation.length;
   for (let i = 0; i < kept; i++) {

@@ -48,7 +48,7 @@ function measure(bytes, share, size, rounds) {
   );
   const ns = (name) => ((ms[name] * 1e6) / (BATCH * kept)).toFixed(1);
   const cell = (name) => `${ns(name)} (${(ms[name] / ms.copy).toFixed(2)})`;
-  return [
+  const cells = [
     bytes,
     `1/${share}`,
     size,
@@ -58,11 +58,12 @@ function measure(bytes, share, size, rounds) {
     cell("scatter"),
     cell("scatterSet"),
   ];
+  return { cells, data: { bytes, share, size, ms } };
 }
 
 /** Rows of tokens against one contiguous copy of as many bytes, and against a `TypedArray.set` a row. */
 export function rows(rounds) {
-  const lines = [4, 16, 64, 256, 384, 1024, 4096].flatMap((bytes) =>
+  const measured = [4, 16, 64, 256, 384, 1024, 4096].flatMap((bytes) =>
     [2, 8].flatMap((share) => SIZES.map((size) => measure(bytes, share, size, rounds))),
   );
   const header = [
@@ -75,5 +76,7 @@ export function rows(rounds) {
     "scatter in place",
     "scatter by set",
   ];
-  return `Rows of tokens, ns a row; in brackets, multiples of one contiguous copy\n\n${table(header, lines)}`;
+  const title = "Rows of tokens, ns a row; in brackets, multiples of one contiguous copy";
+  const lines = measured.map(({ cells }) => cells);
+  return { text: `${title}\n\n${table(header, lines)}`, data: measured.map(({ data }) => data) };
 }

@@ -1,14 +1,11 @@
 // @ts-nocheck: not yet typed
+import { spawnSync } from "node:child_process";
+import { lax, numpy as np, random } from "@jax-js/jax";
 import { gptSampleTokens } from "random-ltd";
+import { findPython } from "../scripts/python.js";
 import { benchCore } from "./bench-core.js";
 import { compare, table } from "./measure.js";
-import {
-  fisherYatesMarks,
-  fisherYatesSort,
-  selectionSampling,
-  selectionXorshift,
-  sortKeys,
-} from "./rivals.js";
+import * as rivals from "./rivals.js";
 
 const CASES = [
   { layers: 24, batchSize: 8, seqLength: 2048, reservedLength: 1024 },
@@ -17,54 +14,131 @@ const CASES = [
   { layers: 1, batchSize: 1, seqLength: 2 ** 20, reservedLength: 100000 },
 ];
 
-const RIVALS = { fisherYatesSort, fisherYatesMarks, selectionSampling, selectionXorshift, sortKeys };
+/** From a ViT's shortest to the longest that anyone trains on, and what is next to a power of two. */
+const LENGTHS = [64, 197, 256, 512, 1024, 2048, 4096, 8192, 16384, 65536, 2 ** 17, 2 ** 18, 2 ** 20, 2 ** 22];
 
-/** Nanoseconds a token for each case and contestant. */
-export async function sampling(rounds) {
+/** Tokens of a call in the sweep over lengths: alike for all, as to have memory for the result takes time too. */
+const TOKENS = 2 ** 22;
+
+/** What rival libraries in Python take, ns a token by name, a record for each case; none where there is no numpy. */
+function python(rounds) {
+  const found = findPython(["numpy"]);
+  if (!found) return CASES.map(() => ({}));
+  const cases = CASES.map(({ layers, batchSize, ...shape }) => ({ rows: layers * batchSize, ...shape }));
+  const args = ["bench/rivals_python.py", JSON.stringify(cases), String(Math.ceil(rounds / 3))];
+  const { stdout, stderr, status } = spawnSync(found, args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(stderr);
+  return JSON.parse(stdout);
+}
+
+/** jax-js's own way: the K largest of random numbers, and a sort. */
+function jaxTopK(rows, seqLength, kept) {
+  let seed = 0;
+  return () => {
+    const values = random.uniform(random.key(seed++), [rows, seqLength]);
+    const [largest, indices] = lax.topK(values, kept, -1);
+    largest.dispose();
+    return np.sort(indices, -1).dataSync();
+  };
+}
+
+/** Nanoseconds a token of a case, by contestant, and the times over the floor and over ours. */
+function measure(core, shape, rounds) {
   let step = 0;
+  const { layers, batchSize, seqLength, reservedLength } = shape;
+  const eachLayer = (run) => () => {
+    for (let layer = 0; layer < layers; layer++) run(layer, batchSize, seqLength);
+  };
+  const contestants = {
+    floor: eachLayer(core.keysOnly),
+    scalar: eachLayer(core.scalarKeys),
+    // Another step each time: branches would be learnt otherwise.
+    ours: () => gptSampleTokens({ ...shape, seed: 7, step: step++ }),
+  };
+  for (const [name, make] of Object.entries(rivals)) {
+    const draw = make(seqLength);
+    contestants[name] = () => {
+      const out = new Int32Array(layers * batchSize * reservedLength);
+      for (let start = 0; start < out.length; start += reservedLength) draw(out, start, reservedLength);
+      return out;
+    };
+  }
+  const ms = compare(contestants, { rounds });
+  const perToken = (ms) => (ms * 1e6) / (layers * batchSize * seqLength);
+  const ns = Object.fromEntries(Object.entries(ms).map(([name, time]) => [name, perToken(time)]));
+  // So slow that few runs do, outside of the turns of the others.
+  const jax = compare(
+    { jax: jaxTopK(layers * batchSize, seqLength, reservedLength) },
+    { rounds: 1, sampleMs: 0 },
+  );
+  return { ...ns, "jax-js topK": perToken(jax.jax) };
+}
+
+/** Nanoseconds a token over the length of rows, K = S/2. */
+function measureLength(core, seqLength, rounds) {
+  const rows = Math.max(1, Math.floor(TOKENS / seqLength));
+  const shape = { batchSize: rows, seqLength, reservedLength: seqLength >> 1 };
+  let step = 0;
+  const floor = () => core.keysOnly(0, rows, seqLength);
+  const ours = () => gptSampleTokens({ ...shape, seed: 7, step: step++ });
+  const ms = compare({ floor, ours }, { rounds });
+  const ns = (name) => (ms[name] * 1e6) / (rows * seqLength);
+  return { seqLength, floor: ns("floor"), ours: ns("ours") };
+}
+
+/** One row, all arguments checked: microseconds. */
+function measureCalls(rounds) {
+  let step = 0;
+  return [64, 256, 1024].map((seqLength) => {
+    const shape = { batchSize: 1, seqLength, reservedLength: seqLength >> 1, seed: 7 };
+    const { call } = compare({ call: () => gptSampleTokens({ ...shape, step: step++ }) }, { rounds });
+    return { seqLength, us: call * 1000 };
+  });
+}
+
+/** Sampling beside the keys alone and beside other ways to draw, over the length of rows, and in small calls. */
+export async function sampling(rounds) {
   const core = await benchCore();
   core.setSeed(7, 0, 3);
   core.setScalarSeed(7, 0, 3);
-  const rows = CASES.map((shape) => {
-    const { layers, batchSize, seqLength, reservedLength } = shape;
-    const eachLayer = (run) => () => {
-      for (let layer = 0; layer < layers; layer++) run(layer, batchSize, seqLength);
-    };
-    const contestants = {
-      floor: eachLayer(core.keysOnly),
-      scalar: eachLayer(core.scalarKeys),
-      // Another step each time: branches would be learnt otherwise.
-      ours: () => gptSampleTokens({ ...shape, seed: 7, step: step++ }),
-    };
-    for (const [name, make] of Object.entries(RIVALS)) {
-      const draw = make(seqLength);
-      contestants[name] = () => {
-        const out = new Int32Array(layers * batchSize * reservedLength);
-        for (let start = 0; start < out.length; start += reservedLength) draw(out, start, reservedLength);
-        return out;
-      };
-    }
-    const ms = compare(contestants, { rounds });
-    const ns = (name) => (ms[name] * 1e6) / (layers * batchSize * seqLength);
-    const rival = (name) => `${ns(name).toFixed(1)} (${(ms[name] / ms.ours).toFixed(2)})`;
-    return [
-      `${layers}x${batchSize}x${seqLength}, ${reservedLength}`,
-      ns("floor").toFixed(2),
-      `${ns("scalar").toFixed(2)} (${(ms.scalar / ms.floor).toFixed(2)} floors)`,
-      `${ns("ours").toFixed(2)} (${(ms.ours / ms.floor).toFixed(2)} floors)`,
-      ...Object.keys(RIVALS).map(rival),
-    ];
+  const calls = measureCalls(rounds);
+  const others = python(rounds);
+  const cases = CASES.map((shape, i) => ({
+    ...shape,
+    ns: { ...measure(core, shape, rounds), ...others[i] },
+  }));
+  const lengths = LENGTHS.map((seqLength) => measureLength(core, seqLength, rounds));
+
+  const inFloors = ({ floor, ours }) => `${ours.toFixed(2)} (${(ours / floor).toFixed(2)})`;
+  const names = cases.map(({ layers, batchSize, seqLength, reservedLength }) => {
+    return `${layers}x${batchSize}x${seqLength}, ${reservedLength}`;
   });
-  const header = [
-    "[L,B,S], K",
-    "keys only (the floor)",
-    "keys only, scalar Philox",
-    "gptSampleTokens",
-    "Fisher-Yates + sort",
-    "Fisher-Yates + marks",
-    "selection sampling",
-    "selection, xorshift32",
-    "sort random keys",
-  ];
-  return `Sampling, ns a token; in brackets, of rivals, their time over ours\n\n${table(header, rows)}`;
+  const rivalNames = Object.keys(cases[0].ns).filter((name) => !["floor", "scalar", "ours"].includes(name));
+  const line = (label, cell) => [label, ...cases.map(({ ns }) => cell(ns))];
+  const best = Math.min(...lengths.filter(({ seqLength }) => seqLength >= 1024).map(({ ours }) => ours));
+  const text = [
+    "Sampling, ns a token; in brackets, of ours times over the floor, of rivals times over ours",
+    table(
+      ["[L,B,S], K", ...names],
+      [
+        line("keys only (the floor)", ({ floor }) => floor.toFixed(2)),
+        line("keys only, scalar Philox", ({ scalar }) => scalar.toFixed(2)),
+        line("gptSampleTokens", inFloors),
+        ...rivalNames.map((name) =>
+          line(name, (ns) => `${ns[name].toFixed(1)} (${(ns[name] / ns.ours).toFixed(1)})`),
+        ),
+      ],
+    ),
+    `Over the length of rows, ${TOKENS} tokens a call, K = S/2; the last column over the best from S = 1024 on`,
+    table(
+      ["S", "keys only", "gptSampleTokens", "over the best"],
+      lengths.map((l) => [l.seqLength, l.floor.toFixed(2), inFloors(l), (l.ours / best).toFixed(2)]),
+    ),
+    "One row, microseconds a call",
+    table(
+      ["S", "gptSampleTokens"],
+      calls.map(({ seqLength, us }) => [seqLength, us.toFixed(2)]),
+    ),
+  ].join("\n\n");
+  return { text, data: { cases, lengths, calls } };
 }
