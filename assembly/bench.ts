@@ -45,3 +45,10 @@ export function scalarKeys(layerOrdinal: u32, rows: i32, seqLength: i32): i32 {
   }
   return folded;
 }
+
+/** What the machine takes to gather rows: to u8 [n][bytes] = rows list[i] of from u8 [][bytes], one memory.copy each. */
+export function copyRows(to: usize, from: usize, list: usize, n: i32, bytes: usize): void {
+  for (let i = 0; i < n; ++i) {
+    memory.copy(to + <usize>i * bytes, from + <usize>load<u32>(list + <usize>i * 4) * bytes, bytes);
+  }
+}

@@ -1,5 +1,6 @@
 // @ts-nocheck: not yet typed
 import { GatherTokens, gptSampleTokens, layerOf, ScatterTokens, tensor } from "random-ltd";
+import { benchCore } from "./bench-core.js";
 import { compare, table } from "./measure.js";
 
 const BATCH = 4;
@@ -18,7 +19,7 @@ function setRows(to, from, positions, seq, kept, bytes, gather) {
   }
 }
 
-function measure(bytes, share, size, rounds) {
+function measure(core, bytes, share, size, rounds) {
   const seq = Math.floor((size * 2 ** 20) / BATCH / bytes);
   const kept = Math.floor(seq / share);
   const { sampledIndices } = gptSampleTokens({
@@ -36,9 +37,18 @@ function measure(bytes, share, size, rounds) {
     const start = (turn++ % share) * part.data.length;
     part.data.set(states.data.subarray(start, start + part.data.length));
   };
+  // The same rows within memory of its own, by nothing but copies: where the states are long, what the machine takes.
+  const [from, to] = [2 ** 16, 2 ** 16 + states.data.length];
+  const list = to + part.data.length;
+  const missing = Math.ceil((list + 4 * BATCH * kept - core.memory.buffer.byteLength) / 2 ** 16);
+  if (missing > 0) core.memory.grow(missing);
+  new Uint8Array(core.memory.buffer, from, states.data.length).fill(1);
+  const numbers = indices.data.map((position, i) => Math.floor(i / kept) * seq + position);
+  new Int32Array(core.memory.buffer, list, numbers.length).set(numbers);
   const ms = compare(
     {
       copy,
+      machine: () => core.copyRows(to, from, list, numbers.length, bytes),
       gather: () => GatherTokens.forward(states, indices, { out: part }),
       gatherSet: () => setRows(part.data, states.data, indices.data, seq, kept, bytes, true),
       scatter: () => ScatterTokens.forward(states, part, indices, { inPlace: true }),
@@ -53,6 +63,7 @@ function measure(bytes, share, size, rounds) {
     `1/${share}`,
     size,
     ns("copy"),
+    cell("machine"),
     cell("gather"),
     cell("gatherSet"),
     cell("scatter"),
@@ -62,15 +73,17 @@ function measure(bytes, share, size, rounds) {
 }
 
 /** Rows of tokens against one contiguous copy of as many bytes, and against a `TypedArray.set` a row. */
-export function rows(rounds) {
+export async function rows(rounds) {
+  const core = await benchCore();
   const measured = [4, 16, 64, 256, 384, 1024, 4096].flatMap((bytes) =>
-    [2, 8].flatMap((share) => SIZES.map((size) => measure(bytes, share, size, rounds))),
+    [2, 8].flatMap((share) => SIZES.map((size) => measure(core, bytes, share, size, rounds))),
   );
   const header = [
     "row, bytes",
     "K/S",
     "states, MiB",
     "copy",
+    "rows within WASM",
     "gather",
     "gather by set",
     "scatter in place",
