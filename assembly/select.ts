@@ -136,7 +136,6 @@ export function select(ofLayerOrdinal: u32, ofRow: u32): void {
     makeTile(first, n);
     if (short) {
       from = findBin(bins, n, need);
-      if (from == 127) return bisect();
       width = 0;
       bin = from + i32(upTo == need);
     }
@@ -144,6 +143,7 @@ export function select(ofLayerOrdinal: u32, ofRow: u32): void {
     if (tiled) collect(first, n, from, width);
   }
   if (excess == 0) return;
+  if (from == 127) return bisect(); // tokens that aren't contested are in that bin too
   if (!tiled) {
     if (!short) {
       // Bins that hold all of what is missing, but for one row in 10^7: their number varies by the root of that.

@@ -30,7 +30,7 @@ export async function testingCore(): Promise<TestingCore> {
 
 /** Has the core take `keys`, token by token, for every row until `injectKeys(0)`; `begin` came before. */
 function inject(wasm: TestingCore, keys: Uint32Array<ArrayBuffer>): void {
-  const address = wasm.listAddress() + 2 * keys.length + 1024; // beyond three bitmaps and the bins
+  const address = wasm.listAddress() + 4 * keys.length + 1024; // beyond three bitmaps and the bins
   wasm.ensure(address + 4 * keys.length);
   new Uint32Array(wasm.memory.buffer, address, keys.length).set(keys);
   wasm.injectKeys(address);
