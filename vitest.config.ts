@@ -1,5 +1,9 @@
 import { defineConfig } from "vitest/config";
+import { generate } from "./scripts/generate.js";
 import { bundle } from "./scripts/tfjs/load.js";
+
+// So that tests started by whatever command run what the sources say. It takes moments where nothing has changed.
+await generate();
 
 /** Tests that need a GPU, another runtime, something installed as they run, the built package, or minutes. */
 const WHOLE = [

@@ -42,14 +42,14 @@ struct Params {
   all_step: u32,
   plane_rows: u32, // of a corner: rows to a plane, of dst and of src
   src_plane_rows: u32,
+  src_step: u32, // from one row of src to the next, units
+  base_shift: u32, // where the window of base begins, units
   dst_first: u32, // the window of dst: its first row, how many, and where they begin in the binding, units
   dst_rows: u32,
   dst_shift: u32,
-  src_first: u32, // the window of src, likewise, and from one of its rows to the next
+  src_first: u32, // the window of src, likewise
   src_rows: u32,
   src_shift: u32,
-  src_step: u32,
-  base_shift: u32, // where the window of base begins, units
   idx_first: u32, // the window of idx: its first index, how many, and where they begin in the binding, words
   idx_count: u32,
   idx_shift: u32,

@@ -1,4 +1,3 @@
-// @ts-nocheck: not yet typed
 // Builds everything that is generated: the WASM, its embedded bytes, the shaders as strings, the bundle and the type
 // declarations.
 import { spawnSync } from "node:child_process";
@@ -12,7 +11,12 @@ process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
 await generate();
 
-/** Bundles entries into `outdir`, under a condition of package.json's `imports` where one is given. */
+/**
+ * Bundles entries into `outdir`, under a condition of package.json's `imports` where one is given.
+ * @param {string} outdir
+ * @param {Record<string, string>} entryPoints
+ * @param {string[]} conditions
+ */
 async function bundle(outdir, entryPoints, ...conditions) {
   await build({
     entryPoints,
@@ -66,7 +70,13 @@ for (const file of readdirSync("dist", { recursive: true, encoding: "utf8" })) {
   writeFileSync(`dist/${file}`, text);
 }
 copyFileSync("build/core.wasm", "dist/core.wasm");
-writeFileSync("dist/core.wasm.d.ts", "declare const core: WebAssembly.Module;\nexport default core;\n");
+// What an import of the file gives: a compiled module only where it is done at deployment. Elsewhere (Node from 24 on,
+// Deno) it is the instance's exports, and TypeScript has no word yet for `import source`, which gives the module there.
+writeFileSync("dist/core.wasm.d.ts", "export {};\n");
+writeFileSync(
+  "dist/core-module.d.ts",
+  `import type { WASMModule } from "./platform.ts";\ndeclare const core: WASMModule;\nexport default core;\n`,
+);
 const { status } = spawnSync(
   process.execPath,
   ["node_modules/typescript/bin/tsc", "--noEmit", "false", "--emitDeclarationOnly"],

@@ -17,6 +17,7 @@ const PARTS = {
       "asconfig.sampling.json",
       "asconfig.heap-rows.json",
       "node_modules/assemblyscript/package.json",
+      "src/core/text.ts",
     ],
     makes: [
       ...["core", "sampling", "heap-rows", "heap-rows-shared"].map((name) => `build/${name}.wasm`),
@@ -62,14 +63,16 @@ function constant(name, what, bytes) {
 }
 
 /**
- * Bytes as printable characters, one for most of them: src/core/text.ts reads them. A byte keeps its own character
- * wherever it stands, so this compresses nearly as the bytes do.
+ * Bytes as printable letters, one for most of them: src/core/text.ts reads them, and says which letters. A byte has the
+ * same letter wherever it stands, so this compresses nearly as the bytes do.
  * @param {Uint8Array} bytes
  */
 function asText(bytes) {
+  const [, letters = ""] = /LETTERS = "(.*)"/.exec(readFileSync("src/core/text.ts", "utf8")) ?? [];
+  if (new Set(letters).size !== 88) throw new Error("src/core/text.ts has no 88 letters");
   return Array.from(bytes, (byte) => {
-    const at = 35 + (byte % 89);
-    return "}~".charAt(Math.floor(byte / 89) - 1) + String.fromCharCode(at < 92 ? at : at + 1);
+    const place = (byte + 4) % 256;
+    return letters.charAt(85 + Math.floor(place / 86)).repeat(place < 86 ? 0 : 1) + letters[place % 86];
   }).join("");
 }
 

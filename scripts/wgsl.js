@@ -2,6 +2,7 @@
 // package, which takes them to a third of their bytes.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { withShortNames } from "./wgsl-names.js";
 
 /** The file that is made. */
 export const SHADERS = "src/backends/webgpu/shaders.ts";
@@ -61,42 +62,16 @@ export function sectionsOf(text, file) {
  * @param {Shaders} shaders
  */
 export function shortened(shaders) {
-  const bare = mapTexts(shaders, dense);
-  const all = Object.values(bare)
-    .flat()
-    .map(([, text]) => text)
-    .join("");
-  /** @param {string} word */
-  const count = (word) => all.match(new RegExp(`(?<!@)\\b${word}\\b`, "g"))?.length ?? 0;
-  const declared = all.matchAll(/\b(?:fn|struct|let|var|const|alias|override) (\w+)|\b(\w+):/g);
-  const names = [...new Set([...declared].map(([, named, typed]) => named ?? typed))];
-  for (const name of KEPT.filter((name) => name.length > 1)) {
-    if (!names.includes(name)) throw new Error(`no shader has the name "${name}", which is to be kept`);
-  }
-  const short = new Map(
-    names
-      .filter((name) => !KEPT.includes(name))
-      .map((name) => ({ name, times: count(name) }))
-      .sort((a, b) => b.times - a.times || (a.name < b.name ? -1 : 1))
-      .map(({ name }, i) => [name, shortName(i)]),
+  const texts = Object.entries(shaders).flatMap(([file, sections]) =>
+    sections.map(([, text]) => ({ file, text: dense(text) })),
   );
-  // What is not renamed: words of WGSL, and names that are kept.
-  const others = new Set(
-    [...all.matchAll(/(?<![@\d])\b[a-z_]\w*/gi)].map(([word]) => word).filter((word) => !short.has(word)),
+  const short = withShortNames(texts, KEPT);
+  return Object.fromEntries(
+    Object.entries(shaders).map(([file, sections]) => [
+      file,
+      sections.map(([label]) => /** @type {[string, string]} */ ([label, short.shift() ?? ""])),
+    ]),
   );
-  for (const name of short.values()) {
-    if (others.has(name)) throw new Error(`the short name "${name}" is another word of the shaders`);
-  }
-  let replaced = 0;
-  const result = mapTexts(bare, (text) =>
-    text.replace(/(?<!@)\b[a-z_]\w*/gi, (word) => {
-      if (short.has(word)) replaced++;
-      return short.get(word) ?? word;
-    }),
-  );
-  const expected = [...short.keys()].reduce((sum, name) => sum + count(name), 0);
-  if (replaced !== expected) throw new Error(`${replaced} names were shortened, not ${expected}`);
-  return result;
 }
 
 /**
@@ -142,20 +117,6 @@ export function shortShaders() {
 }
 
 /**
- * @param {Shaders} shaders
- * @param {(text: string) => string} change
- * @returns {Shaders}
- */
-function mapTexts(shaders, change) {
-  return Object.fromEntries(
-    Object.entries(shaders).map(([name, sections]) => [
-      name,
-      sections.map(([label, text]) => [label, change(text)]),
-    ]),
-  );
-}
-
-/**
  * Without what a compiler passes over, line breaks excepted.
  * @param {string} wgsl
  */
@@ -167,13 +128,4 @@ function dense(wgsl) {
     .filter((line) => line !== "")
     .map((line) => `${line}\n`)
     .join("");
-}
-
-/**
- * a to v, then a0 to v9: none is a word of WGSL.
- * @param {number} i
- */
-function shortName(i) {
-  const letter = String.fromCharCode(97 + (i % 22));
-  return i < 22 ? letter : letter + Math.floor(i / 22 - 1);
 }

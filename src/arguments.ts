@@ -1,5 +1,6 @@
 /** Checks of a caller's tensors against each other: devices, dtypes, shapes and memory. */
 import { isObject, wrongType, wrongValue } from "./check.ts";
+import type { GPUCommandEncoder } from "./platform.ts";
 import { checkLength, checkSameShape, checkTensor, isGPUTensor, overlap, placeOf, zeros } from "./tensor.ts";
 import type { DType, Place, Tensor } from "./types.ts";
 
@@ -71,11 +72,15 @@ export function checkDisjoint(name: string, written: Tensor, inputs: readonly Te
   }
 }
 
-/** An `encoder`, which only GPU tensors may have. */
-export function checkEncoder(encoder: unknown, states: Tensor | undefined): GPUCommandEncoder | undefined {
+/** An `encoder`, which only GPU tensors may have: neither the CPU's nor `others`, a framework's. */
+export function checkEncoder(
+  encoder: unknown,
+  states: Tensor | undefined,
+  others = "CPU tensors",
+): GPUCommandEncoder | undefined {
   if (encoder === undefined) return undefined;
   if (states === undefined || !isGPUTensor(states)) {
-    wrongType("encoder", "no encoder with CPU tensors", encoder, "one");
+    wrongType("encoder", `no encoder with ${others}`, encoder, "one");
   }
   if (!isObject(encoder) || !("beginComputePass" in encoder)) {
     wrongType("encoder", "a GPUCommandEncoder", encoder);

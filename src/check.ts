@@ -48,6 +48,15 @@ export function wrongValue(name: string, expected: string, got: unknown, words?:
   throw new RangeError(`"${name}" expected ${expected}, got ${words ?? describe(got)}`);
 }
 
+/**
+ * The largest of some numbers: of int32, which positions are, and so the most tokens of a row; of uint32, in which the
+ * sampling rule counts steps, layers and rows.
+ */
+export const MAX: { readonly int32: number; readonly uint32: number } = {
+  int32: 2 ** 31 - 1,
+  uint32: 2 ** 32 - 1,
+};
+
 /** An integer from `min` to `max`, both included. */
 export function checkInteger(name: string, value: unknown, min: number, max: number): number {
   if (typeof value !== "number") wrongType(name, `an integer from ${min} to ${max}`, value);
@@ -74,12 +83,16 @@ export function isArray(value: unknown): value is unknown[] {
 
 /** Whether `value` is an object that can be read, and no array. */
 export function isObject(value: unknown): value is object {
-  if (typeof value !== "object" || value === null) return false;
   try {
-    return !Array.isArray(value); // throws on a revoked proxy
+    return typeof value === "object" && value !== null && !Array.isArray(value); // which throws on a revoked proxy
   } catch {
     return false;
   }
+}
+
+/** Whether two shapes are the same. */
+export function isSameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((length, i) => length === b[i]);
 }
 
 /** An object of named options. */

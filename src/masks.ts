@@ -1,6 +1,7 @@
 import { checkAttached, checkEncoder, checkOptional, resultTensor } from "./arguments.ts";
 import { checkInteger, checkOptions, wrongValue } from "./check.ts";
 import { checkIndices } from "./indices.ts";
+import type { GPUCommandEncoder } from "./platform.ts";
 import { checkTensor, elementBytes, isGPUTensor } from "./tensor.ts";
 import type { CPUMasks, CPUTensor, IndexTensor, MaskGeometry, MaskOperations, Tensor } from "./types.ts";
 
@@ -37,10 +38,8 @@ export function gatherChecked(
   out: Tensor | undefined,
   encoder: GPUCommandEncoder | undefined,
 ): Tensor {
-  const [batch, retained] = indices.shape.slice(-2);
-  const perLayer = [batch, base.heads, base.query === 1 ? 1 : retained, retained];
-  const layers = indices.shape.length === 3 ? indices.shape[0] : 1;
-  const shape = indices.shape.length === 3 ? [layers, ...perLayer] : perLayer;
+  const [retained, batch, layers = 1] = [...indices.shape].reverse();
+  const shape = [...indices.shape.slice(0, -1), base.heads, base.query === 1 ? 1 : retained, retained];
   const operations = operationsOf(cpu, name, mask);
   const result = resultTensor("out", out, mask, shape, [mask, indices], name);
   operations.maskGather(result, mask, indices, { ...base, retained, layers, batch }, encoder);

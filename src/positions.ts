@@ -1,10 +1,8 @@
 /** What is made from sampled positions: the tokens of whole groups, and a mask of the retained ones. */
-import { checkInteger, wrongValue } from "./check.ts";
+import { checkInteger, MAX, wrongValue } from "./check.ts";
 import { checkIndices } from "./indices.ts";
 import { checkCPUTensor, checkDType, zeros } from "./tensor.ts";
 import type { CPUTensor } from "./types.ts";
-
-const MAX_POSITIONS = 0x7fffffff;
 
 /**
  * The tokens of sampled groups: blocks of an image, tubes through a video, whole frames. Sample groups as you would
@@ -85,7 +83,7 @@ export function retainedMask(sortedIndices: CPUTensor, seqLength: number): CPUTe
   const t = checkCPUTensor("sortedIndices", sortedIndices);
   checkDType("sortedIndices", t, ["int32"]);
   const retained = t.shape.length > 1 ? t.shape[t.shape.length - 1] : 1;
-  checkInteger("seqLength", seqLength, retained, MAX_POSITIONS);
+  checkInteger("seqLength", seqLength, retained, MAX.int32);
   checkIndices("sortedIndices", t, t, undefined, seqLength, [2, 3]);
   const mask = zeros([...t.shape.slice(0, -1), seqLength], "uint8", "seqLength") as CPUTensor<Uint8Array>;
   for (let i = 0; i < t.data.length; i++) mask.data[Math.floor(i / retained) * seqLength + t.data[i]] = 1;

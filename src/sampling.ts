@@ -1,7 +1,16 @@
 import { checkAttached, checkEncoder, checkOptional } from "./arguments.ts";
 import { samplingBackend } from "./backends/cpu.ts";
-import { checkBoolean, checkChoice, checkInteger, checkOptions, checkSeed, wrongValue } from "./check.ts";
+import {
+  checkBoolean,
+  checkChoice,
+  checkInteger,
+  checkOptions,
+  checkSeed,
+  MAX,
+  wrongValue,
+} from "./check.ts";
 import { checkMask, checkSliceable, gatherChecked, sliceChecked } from "./masks.ts";
+import type { GPUCommandEncoder } from "./platform.ts";
 import {
   bytesOf,
   checkCPUTensor,
@@ -16,7 +25,8 @@ import type { CPUMasks, CPUTensor, SampleRequest, Tensor } from "./types.ts";
 /** The longest sequence that can be sampled: its three bitmaps, 12 MiB, fit into the WASM core's 16 MiB. */
 export const MAX_SEQ_LENGTH: number = 2 ** 25;
 
-const UINT32 = 2 ** 32;
+/** How many rows, and how many layers, the sampling rule tells apart. */
+const COUNTED = MAX.uint32 + 1;
 
 /** What {@link bertSampleTokens} takes. */
 export interface SampleOptions {
@@ -86,11 +96,11 @@ function checkSampling(options: GPTSampleOptions, names: readonly string[]) {
   const { keepMask, paddingMask, attnMask, encoder, maskMode } = options;
   checkInteger("seqLength", seqLength, 1, MAX_SEQ_LENGTH);
   checkInteger("reservedLength", given, 1, seqLength);
-  checkInteger("batchSize", batchSize, 1, UINT32);
-  checkInteger("layers", layers, 1, UINT32);
-  checkInteger("step", step, 0, UINT32 - 1);
-  checkInteger("batchOffset", batchOffset, 0, UINT32 - batchSize);
-  checkInteger("layerOffset", layerOffset, 0, UINT32 - layers);
+  checkInteger("batchSize", batchSize, 1, COUNTED);
+  checkInteger("layers", layers, 1, COUNTED);
+  checkInteger("step", step, 0, MAX.uint32);
+  checkInteger("batchOffset", batchOffset, 0, COUNTED - batchSize);
+  checkInteger("layerOffset", layerOffset, 0, COUNTED - layers);
   checkBoolean("raiseToKept", raiseToKept);
   checkInteger("keepPrefix", keepPrefix, 0, raiseToKept ? seqLength : given);
   const seed = checkSeed("seed", wanted);

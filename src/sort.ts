@@ -1,4 +1,4 @@
-import { checkInteger, wrongValue } from "./check.ts";
+import { checkInteger, MAX, wrongValue } from "./check.ts";
 import { checkCPUTensor, checkDType, settled } from "./tensor.ts";
 import type { CPUTensor, SortingBackend } from "./types.ts";
 
@@ -26,7 +26,7 @@ export function tokenSortOn(sorting: () => SortingBackend): TokenSort {
     checkDType("indices", t, ["int32"]);
     if (t.shape.length < 1) wrongValue("indices", "at least one dimension", t);
     const retained = t.shape[t.shape.length - 1];
-    checkInteger("seqLength", seqLength, retained, 0x7fffffff);
+    checkInteger("seqLength", seqLength, retained, MAX.int32);
     const positions = t.data as Int32Array;
     const data = new Int32Array(positions.length);
     const at = sorting().sort(data, positions, positions.length / retained, retained, seqLength);

@@ -1,4 +1,4 @@
-import { checkInteger, describe, isArray, isObject, wrongType, wrongValue } from "./check.ts";
+import { checkInteger, describe, isArray, isObject, isSameShape, wrongType, wrongValue } from "./check.ts";
 import type { CPUTensor, DType, GPUTensor, Place, Tensor, TensorData } from "./types.ts";
 
 /** An array that carries elements. */
@@ -175,15 +175,15 @@ export function checkTensor(name: string, value: unknown): Tensor {
 
 function viewOf(name: string, data: TensorData, dtype: DType, tag: string): TensorData {
   try {
-    return plainView(data, tag === "Float16Array" ? float16Array() : CARRIERS[dtype]);
+    return plainView(data, (tag === "Float16Array" && float16Array()) || CARRIERS[dtype]);
   } catch {
     return wrongType(name, "a tensor whose data are attached", data, "a detached one");
   }
 }
 
-/** Only called for a caller's Float16Array, so this runtime has the class. */
-function float16Array(): Carrier {
-  return (globalThis as unknown as { Float16Array: Carrier }).Float16Array;
+/** The class of Float16Arrays, where this runtime has one. */
+function float16Array(): Carrier | undefined {
+  return (globalThis as { Float16Array?: Carrier }).Float16Array;
 }
 
 /**
@@ -216,9 +216,7 @@ export function checkDType(name: string, t: Tensor, dtypes: readonly DType[]): v
 
 /** Throws unless `t` has just this shape. */
 export function checkSameShape(name: string, t: Tensor, shape: readonly number[]): void {
-  if (t.shape.length !== shape.length || t.shape.some((length, i) => length !== shape[i])) {
-    wrongValue(name, `shape [${shape}]`, t);
-  }
+  if (!isSameShape(t.shape, shape)) wrongValue(name, `shape [${shape}]`, t);
 }
 
 /**
@@ -227,9 +225,8 @@ export function checkSameShape(name: string, t: Tensor, shape: readonly number[]
  */
 export function zeros(shape: readonly number[], dtype: DType, name = "shape", like?: CPUTensor): CPUTensor {
   try {
-    const { Float16Array } = globalThis as { Float16Array?: typeof Uint16Array };
     const half = dtype === "float16" && typedArrayTag(like?.data) === "Float16Array";
-    const Carrier = (half && Float16Array) || CARRIERS[dtype];
+    const Carrier = (half && float16Array()) || CARRIERS[dtype];
     const made = { data: new Carrier(elementCount(shape)), shape, dtype };
     bytesOf(made); // engines make longer arrays of floats than of bytes
     return made;

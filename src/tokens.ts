@@ -7,8 +7,17 @@ import {
   checkResultShape,
   resultTensor,
 } from "./arguments.ts";
-import { checkBoolean, checkInteger, checkObject, checkOptions, wrongType, wrongValue } from "./check.ts";
+import {
+  checkBoolean,
+  checkInteger,
+  checkObject,
+  checkOptions,
+  MAX,
+  wrongType,
+  wrongValue,
+} from "./check.ts";
 import { checkIndices } from "./indices.ts";
+import type { GPUCommandEncoder } from "./platform.ts";
 import {
   checkDType,
   checkSameShape,
@@ -58,7 +67,10 @@ export interface ScatterForwardOptions<T extends Tensor> extends TokenOptions {
 export interface ScatterBackwardOptions<T extends Tensor> extends TokenOptions {
   /** Zeroes the K rows in `outGrad` itself, which is returned as `allActivationsGrad`. */
   inPlace?: boolean | undefined;
-  /** Either or both: written and returned instead of new tensors. */
+  /**
+   * Either or both: written and returned instead of new tensors. `allActivationsGrad` may be `outGrad`, which is
+   * `inPlace`.
+   */
   out?: Partial<ScatterGradients<T>> | undefined;
 }
 
@@ -70,8 +82,6 @@ export interface ScatterGradients<T extends Tensor> {
   layerActivationsGrad: T;
 }
 
-const STATES = "at least two dimensions, [B,S,...] or with batchFirst false [S,B,...]";
-
 /** The operations that run where `t`, which the caller calls `name`, lives. */
 function operationsOf(cpu: CPUTokens, name: string, t: Tensor): TokenOperations<Tensor> {
   return (isGPUTensor(t) ? t.operations : cpu(name, t)) as TokenOperations<Tensor>;
@@ -82,16 +92,44 @@ const NAMES = ["batchFirst", "encoder", "out"];
 const BACKWARD_NAMES = ["batchFirst", "encoder", "out", "seqLength", "accumulateInto"];
 const SCATTER_NAMES = ["batchFirst", "encoder", "out", "inPlace"];
 
-/** Batch size, number of tokens, and bytes per row of a tensor of tokens. */
-function dimensions(
-  name: string,
-  t: Tensor,
-  batchFirst: boolean,
-): { batch: number; tokens: number; rowBytes: number } {
-  if (t.shape.length < 2) wrongValue(name, STATES, t);
-  const [first, second, ...channels] = t.shape;
+/** The options of all operations. */
+interface Options extends TokenOptions {
+  out?: unknown;
+  inPlace?: boolean | undefined;
+  seqLength?: number;
+  accumulateInto?: unknown;
+}
+
+// Each operation reads everything once before it checks any values: the options, then the tensors, the indices last. A
+// getter may change, or detach, what was read before it ran.
+
+/** What an operation is asked: its options, and the tensor `x`, called `name`, that everything else is held to. */
+function asked(name: string, given: Tensor, options: Options, known: readonly string[]) {
+  checkOptions(options, known);
+  const { batchFirst = true, inPlace = false, encoder, out, seqLength, accumulateInto } = options;
+  checkBoolean("batchFirst", batchFirst);
+  checkBoolean("inPlace", inPlace);
+  const x = checkTensor(name, given);
+  checkEncoder(encoder, x);
+  return { name, x, batchFirst, inPlace, encoder, out, seqLength, accumulateInto };
+}
+
+type Asked = ReturnType<typeof asked>;
+
+/** Checked indices, and how the rows lie. The tensor holds all tokens, or, where `isPart`, the retained ones. */
+function checkRows({ name, x, batchFirst, seqLength }: Asked, sortedIndices: unknown, isPart?: boolean) {
+  if (x.shape.length < 2) {
+    wrongValue(name, "at least two dimensions, [B,S,...] or with batchFirst false [S,B,...]", x);
+  }
+  const [first, second, ...channels] = x.shape;
   const [batch, tokens] = batchFirst ? [first, second] : [second, first];
-  return { batch, tokens, rowBytes: elementCount(channels) * elementBytes(t.dtype) };
+  const seq = isPart ? checkInteger("seqLength", seqLength, tokens, MAX.int32) : tokens;
+  const indices = checkIndices("sortedIndices", sortedIndices, x, batch, seq, [2]);
+  const retained = indices.shape[1];
+  if (isPart && retained !== tokens) wrongValue("sortedIndices", `shape [${batch},${tokens}]`, indices);
+  const rowBytes = elementCount(channels) * elementBytes(x.dtype);
+  const g: RowGeometry = { batch, seq, retained, rowBytes, batchFirst };
+  return { indices, g };
 }
 
 /** The shape of `like` with another number of tokens. */
@@ -99,30 +137,16 @@ function withTokens(like: Tensor, tokens: number, batchFirst: boolean): number[]
   return like.shape.map((length, i) => (i === (batchFirst ? 1 : 0) ? tokens : length));
 }
 
-/** Checks indices against states `[B,S,C]`, and gives the geometry of both. */
-function checkStates(name: string, x: Tensor, sortedIndices: unknown, batchFirst: boolean) {
-  const { batch, tokens: seq, rowBytes } = dimensions(name, x, batchFirst);
-  const indices = checkIndices("sortedIndices", sortedIndices, x, batch, seq, [2]);
-  const g: RowGeometry = { batch, seq, retained: indices.shape[1], rowBytes, batchFirst };
-  return { indices, g };
-}
-
-// Each operation reads everything once before it checks any values: the options, then the tensors, the indices last. A
-// getter may change, or detach, what was read before it ran.
-
 function gatherForward<T extends Tensor>(
   cpu: CPUTokens,
   activations: T,
   sortedIndices: Tensor,
   options: GatherForwardOptions<T> = {},
 ): T {
-  checkOptions(options, NAMES);
-  const { batchFirst = true, encoder, out } = options;
-  checkBoolean("batchFirst", batchFirst);
-  const x = checkTensor("activations", activations);
-  checkEncoder(encoder, x);
+  const call = asked("activations", activations, options, NAMES);
+  const { x, batchFirst, encoder, out } = call;
   const to = checkOptional("out", out);
-  const { indices, g } = checkStates("activations", x, sortedIndices, batchFirst);
+  const { indices, g } = checkRows(call, sortedIndices);
   checkAttached({ activations: x, out: to });
   const operations = operationsOf(cpu, "activations", x);
   const result = resultTensor("out", to, x, withTokens(x, g.retained, batchFirst), [x, indices]);
@@ -136,21 +160,14 @@ function gatherBackward<T extends Tensor>(
   sortedIndices: Tensor,
   options: GatherBackwardOptions<T>,
 ): T {
-  checkOptions(options, BACKWARD_NAMES);
-  const { batchFirst = true, encoder, seqLength, accumulateInto, out } = options;
-  checkBoolean("batchFirst", batchFirst);
-  const grad = checkTensor("retainedGrad", retainedGrad);
-  checkEncoder(encoder, grad);
+  const call = asked("retainedGrad", retainedGrad, options, BACKWARD_NAMES);
+  const { x: grad, batchFirst, encoder, out, accumulateInto } = call;
   const to = checkOptional("out", out);
   const into = checkOptional("accumulateInto", accumulateInto);
-  const { batch, tokens: retained, rowBytes } = dimensions("retainedGrad", grad, batchFirst);
-  const seq = checkInteger("seqLength", seqLength, retained, 0x7fffffff);
-  const indices = checkIndices("sortedIndices", sortedIndices, grad, batch, seq, [2]);
-  if (indices.shape[1] !== retained) wrongValue("sortedIndices", `shape [${batch},${retained}]`, indices);
+  const { indices, g } = checkRows(call, sortedIndices, true);
   checkAttached({ retainedGrad: grad, out: to, accumulateInto: into });
-  const g: RowGeometry = { batch, seq, retained, rowBytes, batchFirst };
   const operations = operationsOf(cpu, "retainedGrad", grad);
-  const shape = withTokens(grad, seq, batchFirst);
+  const shape = withTokens(grad, g.seq, batchFirst);
   if (into === undefined) {
     const result = resultTensor("out", to, grad, shape, [grad, indices], "seqLength");
     operations.scatterZeros(result, grad, indices, g, encoder, to === undefined);
@@ -165,6 +182,26 @@ function gatherBackward<T extends Tensor>(
   return accumulateInto as T;
 }
 
+/**
+ * Where a scatter writes all tokens: a new tensor, `out`, or the tensor that it was asked about, which `out` may be
+ * too. `others` are its other inputs, by name.
+ */
+function allTokens(
+  { name, x, inPlace }: Asked,
+  out: Tensor | undefined,
+  others: Record<string, Tensor>,
+): Tensor {
+  const itself = out === undefined ? inPlace : sameMemory(out, x);
+  if (!itself) {
+    if (inPlace) wrongType("out", "no out beside inPlace", out);
+    return resultTensor("out", out, x, x.shape, [x, ...Object.values(others)]);
+  }
+  if (out !== undefined) return resultTensor("out", out, x, x.shape, Object.values(others));
+  checkResultShape(name, x, x.shape);
+  for (const held in others) checkDisjoint(held, others[held], [x]);
+  return x;
+}
+
 function scatterForward<T extends Tensor>(
   cpu: CPUTokens,
   allActivations: T,
@@ -172,33 +209,16 @@ function scatterForward<T extends Tensor>(
   sortedIndices: Tensor,
   options: ScatterForwardOptions<T> = {},
 ): T {
-  checkOptions(options, SCATTER_NAMES);
-  const { batchFirst = true, inPlace = false, encoder, out } = options;
-  checkBoolean("batchFirst", batchFirst);
-  checkBoolean("inPlace", inPlace);
-  const x = checkTensor("allActivations", allActivations);
-  checkEncoder(encoder, x);
+  const call = asked("allActivations", allActivations, options, SCATTER_NAMES);
+  const { x, batchFirst, inPlace, encoder, out } = call;
   const part = checkTensor("layerActivations", layerActivations);
   const to = checkOptional("out", out);
-  const { indices, g } = checkStates("allActivations", x, sortedIndices, batchFirst);
+  const { indices, g } = checkRows(call, sortedIndices);
   checkAttached({ allActivations: x, layerActivations: part, out: to });
   checkAlongside("layerActivations", part, placeOf(x), x.dtype);
   checkSameShape("layerActivations", part, withTokens(x, g.retained, batchFirst));
   const operations = operationsOf(cpu, "allActivations", x);
-  let result = x;
-  if (to !== undefined) {
-    checkAlongside("out", to, placeOf(x), x.dtype);
-    checkResultShape("out", to, x.shape);
-    const itself = sameMemory(to, x);
-    if (inPlace && !itself) wrongType("out", "no out beside inPlace", to);
-    checkDisjoint("out", to, itself ? [part, indices] : [x, part, indices]);
-    result = to;
-  } else if (inPlace) {
-    checkWritable(x, "allActivations", [
-      ["layerActivations", part],
-      ["sortedIndices", indices],
-    ]);
-  } else result = resultTensor("out", undefined, x, x.shape, []);
+  const result = allTokens(call, to, { layerActivations: part, sortedIndices: indices });
   operations.scatter(result, x, part, indices, g, encoder);
   return (out ?? (inPlace ? allActivations : result)) as T;
 }
@@ -209,46 +229,29 @@ function scatterBackward<T extends Tensor>(
   sortedIndices: Tensor,
   options: ScatterBackwardOptions<T> = {},
 ): ScatterGradients<T> {
-  checkOptions(options, SCATTER_NAMES);
-  const { batchFirst = true, inPlace = false, encoder, out = {} } = options;
-  checkBoolean("batchFirst", batchFirst);
-  checkBoolean("inPlace", inPlace);
+  const call = asked("outGrad", outGrad, options, SCATTER_NAMES);
+  const { x: grad, batchFirst, inPlace, encoder, out = {} } = call;
   checkObject("out", out);
-  const { allActivationsGrad, layerActivationsGrad, ...others } = out;
+  const { allActivationsGrad, layerActivationsGrad, ...others } = out as Partial<ScatterGradients<T>>;
   if (Object.keys(others).length > 0) {
     wrongType("out", "an object of allActivationsGrad, layerActivationsGrad or both", others);
   }
-  const grad = checkTensor("outGrad", outGrad);
-  checkEncoder(encoder, grad);
-  const toAll = allActivationsGrad === outGrad ? grad : checkOptional("out", allActivationsGrad);
+  const toAll = checkOptional("out", allActivationsGrad);
   const toPart = checkOptional("out", layerActivationsGrad);
-  const { indices, g } = checkStates("outGrad", grad, sortedIndices, batchFirst);
+  const { indices, g } = checkRows(call, sortedIndices);
   checkAttached({ outGrad: grad });
   checkAttached({ out: toAll });
   checkAttached({ out: toPart });
-  if (inPlace) {
-    if (toAll !== undefined && toAll !== grad) {
-      wrongType("out", "no allActivationsGrad beside inPlace", toAll);
-    }
-    checkWritable(grad, "outGrad", [["sortedIndices", indices]]);
-  }
   const operations = operationsOf(cpu, "outGrad", grad);
-  const inputs = [grad, indices];
-  const all = inPlace ? grad : resultTensor("out", toAll, grad, grad.shape, inputs);
-  const part = resultTensor("out", toPart, grad, withTokens(grad, g.retained, batchFirst), inputs);
+  const all = allTokens(call, toAll, { sortedIndices: indices });
+  const part = resultTensor("out", toPart, grad, withTokens(grad, g.retained, batchFirst), [grad, indices]);
   if (overlap(all, part)) wrongValue("out", "two tensors that share no memory", part, "overlapping memory");
-  operations.gather(part, grad, indices, g, encoder); // before its rows are zeroed, for inPlace
+  operations.gather(part, grad, indices, g, encoder); // before its rows are zeroed, in place
   operations.zeroRows(all, grad, indices, g, encoder);
   return {
     allActivationsGrad: allActivationsGrad ?? ((inPlace ? outGrad : all) as T),
     layerActivationsGrad: layerActivationsGrad ?? (part as T),
   };
-}
-
-/** Throws if `written`, an argument that is changed in place, shares a byte with one of the others. */
-function checkWritable(written: Tensor, name: string, others: readonly (readonly [string, Tensor])[]): void {
-  checkResultShape(name, written, written.shape);
-  for (const [held, t] of others) checkDisjoint(held, t, [written]);
 }
 
 /**

@@ -3,6 +3,7 @@
  * trusts what it gets. Letters as in docs/contract.md: B batch rows, S sequence length, K retained length, C channels,
  * L layers, H heads.
  */
+import type { GPUBuffer, GPUCommandEncoder, GPUDevice } from "./platform.ts";
 
 /** Element types. float16 and bfloat16 are carried as bits, in a Uint16Array. */
 export type DType = "float32" | "float16" | "bfloat16" | "float64" | "int32" | "uint32" | "uint8";

@@ -1,9 +1,9 @@
-/** The interfaces that src/ writes by hand for the WASM modules have what the modules export, and nothing else. */
+/** The types that src/ writes by hand for the WASM modules have what the modules export, and nothing else. */
 import { readFileSync } from "node:fs";
 import ts from "typescript";
 import { expect, test } from "vitest";
 
-/** Each member of an interface: of methods the number of parameters, of others "memory". */
+/** Each member of a type: of methods the number of parameters, of others "memory". */
 function members(file: string, name: string): Record<string, number | string> {
   const { statements } = ts.createSourceFile(file, readFileSync(file, "utf8"), ts.ScriptTarget.Latest, true);
   /** How many elements a tuple has, those of the tuples in it included. */
@@ -19,9 +19,9 @@ function members(file: string, name: string): Record<string, number | string> {
       .find(({ name }) => name.text === type.getText());
     return length(alias!.type);
   };
-  const found = statements.filter(ts.isInterfaceDeclaration).find((node) => node.name.text === name)!;
+  const found = statements.filter(ts.isTypeAliasDeclaration).find((node) => node.name.text === name)!;
   return Object.fromEntries(
-    found.members.map((member) => [
+    (found.type as ts.TypeLiteralNode).members.map((member) => [
       (member.name as ts.Identifier).text,
       ts.isMethodSignature(member)
         ? member.parameters.reduce(

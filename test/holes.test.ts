@@ -130,6 +130,25 @@ test("ScatterTokens.forward: inPlace with another out, and a view of allActivati
   expect(all).toEqual(floats(2, 5, 3));
 });
 
+test("ScatterTokens.backward: out and inPlace as forward takes them", () => {
+  const grad = floats(2, 5, 3);
+  const other = { allActivationsGrad: floats(2, 5, 3) };
+  expect(() => ScatterTokens.backward(grad, indices(), { inPlace: true, out: other })).toThrow(
+    /^"out" expected no out beside inPlace/,
+  );
+  // A tensor of the same memory is the tensor itself; one of the same bytes and another shape is not.
+  const again = { allActivationsGrad: tensor(grad.data, [2, 5, 3]) };
+  expect(ScatterTokens.backward(grad, indices(), { inPlace: true, out: again }).allActivationsGrad).toBe(
+    again.allActivationsGrad,
+  );
+  const flat = { allActivationsGrad: tensor(grad.data, [2, 15]) };
+  expect(() => ScatterTokens.backward(grad, indices(), { out: flat })).toThrow(/^"out" expected shape/);
+  const part = { layerActivationsGrad: tensor(grad.data.subarray(0, 12), [2, 2, 3]) };
+  expect(() => ScatterTokens.backward(grad, indices(), { inPlace: true, out: part })).toThrow(
+    /^"out" expected memory/,
+  );
+});
+
 test.each(CPU_BACKENDS)("the place of the entry that slice can't take, on the %s backend", (backend) => {
   useCPUBackend(backend);
   try {

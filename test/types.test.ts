@@ -43,11 +43,16 @@ test.each([
   expect(check(typescript, "float16.ts", { lib: [...DOM, "esnext.float16"], types })).toBe("");
 });
 
-test.each([
-  "typescript",
-  "typescript-5.9",
-])("without the DOM library, with skipLibCheck, by %s", (typescript) => {
-  expect(check(typescript, "uses.ts", { lib: ["es2023"], types: ["node"], skipLibCheck: true })).toBe("");
+// Without the DOM library and without @webgpu/types, the declarations themselves included.
+test.each(["typescript", "typescript-5.9"])("without the DOM library, by %s", (typescript) => {
+  const options = { lib: ["es2023"], types: ["node"] };
+  expect(check(typescript, "uses.ts", options)).toBe("");
+  expect(check(typescript, "without-dom.ts", options)).toBe("");
+});
+
+test("without the DOM library, @webgpu/types are what a project has", () => {
+  const options = { lib: ["es2023"], types: ["node", "@webgpu/types"] };
+  expect(check("typescript", "with-webgpu.ts", { ...options, skipLibCheck: true })).toBe("");
 });
 
 test("a control: a wrong file is told", () => {

@@ -1,9 +1,13 @@
 import { compileCore, coreModule } from "#core-module";
 import { isObject, wrongType } from "../check.ts";
+import type { WASMMemory, WASMModule } from "../platform.ts";
 
-/** The exports of assembly/index.ts. Addresses and lengths are in bytes unless said otherwise. */
-export interface Core {
-  readonly memory: WebAssembly.Memory;
+/**
+ * The exports of assembly/index.ts. Addresses and lengths are in bytes unless said otherwise. Held to them by a test, as
+ * WebAssembly says only that exports have names.
+ */
+export type Core = {
+  readonly memory: WASMMemory;
   /** Grows the memory to hold `end` bytes; 0 where it can't. */
   ensure(end: number): number;
   inAddress(): number;
@@ -36,7 +40,7 @@ export interface Core {
     entries: number,
   ): void;
   firstOffPattern(rows: number, bytes: number, n: number, pattern: number, elementBytes: number): number;
-}
+};
 
 let instance: Core | undefined;
 let view: Uint8Array | undefined;
@@ -47,8 +51,8 @@ export function core(): Core {
   return instance;
 }
 
-function start(module: WebAssembly.Module): Core {
-  return new WebAssembly.Instance(module).exports as unknown as Core;
+function start(module: WASMModule): Core {
+  return new WebAssembly.Instance(module).exports as Core;
 }
 
 /**
@@ -60,7 +64,7 @@ function start(module: WebAssembly.Module): Core {
  * @example
  * setCoreModule(await WebAssembly.compileStreaming(fetch("/assets/core.wasm")));
  */
-export function setCoreModule(module: WebAssembly.Module): void {
+export function setCoreModule(module: WASMModule): void {
   if (!isObject(module) || Object.prototype.toString.call(module) !== "[object WebAssembly.Module]") {
     wrongType("module", "a WebAssembly.Module", module);
   }
@@ -87,9 +91,9 @@ export function setCoreModule(module: WebAssembly.Module): void {
  * @example
  * await loadCore();
  */
-export async function loadCore(module?: WebAssembly.Module): Promise<void> {
+export async function loadCore(module?: WASMModule): Promise<void> {
   const { exports } = await WebAssembly.instantiate(module ?? (await compileCore()));
-  instance = exports as unknown as Core;
+  instance = exports as Core;
 }
 
 /** Whether the core runs already. */

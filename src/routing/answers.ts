@@ -1,5 +1,5 @@
 /** What callers and layers hand back to the wrapper: indices of their own, and answers for the retained tokens. */
-import { wrongType, wrongValue } from "../check.ts";
+import { isSameShape, wrongType, wrongValue } from "../check.ts";
 import { checkTensor, isTensor } from "../tensor.ts";
 import type { FrameworkOps } from "./framework-ops.ts";
 
@@ -63,7 +63,5 @@ export function checkShapeOf(
   wanted: readonly number[],
   expected: string,
 ): void {
-  if (shape.length !== wanted.length || shape.some((length, i) => length !== wanted[i])) {
-    wrongValue(name, expected, shape, `[${shape}]`);
-  }
+  if (!isSameShape(shape, wanted)) wrongValue(name, expected, shape, `[${shape}]`);
 }

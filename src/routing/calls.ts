@@ -1,5 +1,5 @@
 /** The forward calls that backward passes may still belong to. */
-import { checkInteger, wrongType, wrongValue } from "../check.ts";
+import { checkInteger, MAX, wrongType, wrongValue } from "../check.ts";
 import type { CPUTensor } from "../types.ts";
 
 /** One forward call: what its backward needs. */
@@ -36,7 +36,7 @@ export class Calls<T> {
     const last = this.#last ?? this.#lastOfEvaluation;
     if (last === undefined) wrongType("outGrad", "a forward call before backward", undefined, "none");
     if (batchOffset === undefined) return last;
-    checkInteger("batchOffset", batchOffset, 0, 2 ** 32 - 1);
+    checkInteger("batchOffset", batchOffset, 0, MAX.uint32);
     if (batchOffset === last.batchOffset) return last;
     const call = this.#ofStep.get(batchOffset);
     if (!call) wrongValue("batchOffset", "that of a forward call of this step", batchOffset);

@@ -114,5 +114,5 @@ function renamed<S extends StateDict>(stateDict: S, rename: (name: string) => st
     if (result.has(next)) wrongValue("stateDict", `one parameter named ${describe(next)}`, name, "two");
     result.set(next, value);
   }
-  return (isMap(stateDict) ? result : Object.fromEntries(result)) as unknown as S;
+  return (isMap(stateDict) ? result : Object.fromEntries(result)) as S;
 }

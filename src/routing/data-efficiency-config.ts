@@ -4,11 +4,12 @@ import {
   checkObject,
   checkSeed,
   editDistance,
+  MAX,
   wrongType,
   wrongValue,
 } from "../check.ts";
 import { checkSection } from "./known-keys.ts";
-import { type CheckedRandomLTDConfig, checkRandomLTDConfig, MAX_LENGTH } from "./random-ltd-config.ts";
+import { type CheckedRandomLTDConfig, checkRandomLTDConfig } from "./random-ltd-config.ts";
 
 /** `random_ltd` where any level above it, or itself, is switched off. */
 export interface DisabledRandomLTD {
@@ -95,7 +96,7 @@ function checkRandomLTD(ltd: object, whole: Readonly<Record<string, unknown>>): 
   const { global_batch_size = globalBatchSize(whole), micro_batch_size } = ltd as Record<string, unknown>;
   let micro = micro_batch_size;
   if (micro === undefined && isTold(whole[MICRO])) {
-    const most = typeof global_batch_size === "number" ? global_batch_size : MAX_LENGTH;
+    const most = typeof global_batch_size === "number" ? global_batch_size : MAX.int32;
     micro = checkInteger(MICRO, whole[MICRO], 1, most);
   }
   const sizes = { global_batch_size, ...(micro !== undefined && { micro_batch_size: micro }) };
@@ -114,15 +115,15 @@ function isTold(size: unknown): boolean {
 /** As DeepSpeed's `_set_batch_related_parameters` (`runtime/config.py`) has it, on one device. */
 function globalBatchSize(whole: Readonly<Record<string, unknown>>): number {
   const { [BATCH]: batch, [MICRO]: micro, [ACCUMULATION]: steps = 1 } = whole;
-  if (isTold(batch)) return checkInteger(BATCH, batch, 1, MAX_LENGTH);
+  if (isTold(batch)) return checkInteger(BATCH, batch, 1, MAX.int32);
   if (!isTold(micro) || steps === "auto") {
     // The first of the missing keys that would have helped.
     const key = isTold(micro) ? ACCUMULATION : batch === undefined && micro !== undefined ? MICRO : BATCH;
     const sizes = `${BATCH}, or ${MICRO} and ${ACCUMULATION}`;
     wrongType(key, `a number (${sizes}; "auto" is the Trainer's to fill in)`, whole[key]);
   }
-  const rows = checkInteger(MICRO, micro, 1, MAX_LENGTH) * checkInteger(ACCUMULATION, steps, 1, MAX_LENGTH);
-  return checkInteger(BATCH, rows, 1, MAX_LENGTH);
+  const rows = checkInteger(MICRO, micro, 1, MAX.int32) * checkInteger(ACCUMULATION, steps, 1, MAX.int32);
+  return checkInteger(BATCH, rows, 1, MAX.int32);
 }
 
 /**

@@ -7,6 +7,7 @@
  * ignore this.
  */
 import { checkObject, wrongType } from "../check.ts";
+import type { GPUCommandEncoder } from "../platform.ts";
 import type { CPUTensor } from "../types.ts";
 
 /** A layout given by its dimensions, counted from 0: `[3,B,S]`, `[1,1,S,D]`, `[S,1,1,D]` or any other. */
@@ -69,6 +70,8 @@ export interface FrameworkOps<T> {
   retain?(tensor: T): T;
   /** Drops a reference that won't be used. Only for such frameworks. */
   dispose?(tensor: T): void;
+  /** Throws if the framework's tensors take no `encoder` and there is one. Missing where they do. */
+  checkEncoder?(encoder: GPUCommandEncoder | undefined): void;
   /**
    * The operations at the retained positions of one call, so that anything derived from the indices is made once.
    *

@@ -1,8 +1,17 @@
 /** What a wrapped layer is made from, and how that is checked. */
-import { isObject, wrongType, wrongValue } from "../check.ts";
+import { checkEncoder } from "../arguments.ts";
+import { checkBoolean, checkInteger, checkOptions, isObject, MAX, wrongType, wrongValue } from "../check.ts";
+import type { GPUCommandEncoder } from "../platform.ts";
 import type { MaskMode } from "../sampling.ts";
+import { isTensor } from "../tensor.ts";
 import type { AlongSequence, FrameworkOps } from "./framework-ops.ts";
-import type { Layer, LayerObject, LayerOutput } from "./layer-types.ts";
+import {
+  CALL_NAMES,
+  type ForwardOptions,
+  type Layer,
+  type LayerObject,
+  type LayerOutput,
+} from "./layer-types.ts";
 import type { RandomLTDScheduler } from "./scheduler.ts";
 
 /** Options of `RandomLayerTokenDrop`. */
@@ -75,4 +84,32 @@ export function checkLayer<T, R extends LayerOutput<T>>(name: string, layer: Lay
     wrongType(name, "a function or an object with a forward", layer);
   }
   return layer;
+}
+
+/** How a layer treats kept tokens. */
+export function checkKeeping<T>({ keepPrefix = 0, raiseToKept = false }: RandomLayerTokenDropOptions<T>): {
+  readonly keepPrefix: number;
+  readonly raiseToKept: boolean;
+} {
+  checkInteger("keepPrefix", keepPrefix, 0, MAX.int32);
+  return { keepPrefix, raiseToKept: checkBoolean("raiseToKept", raiseToKept) };
+}
+
+/** Checks how a call writes its results, and throws where there is an `encoder` that these states don't take. */
+export function checkWriting<T>(
+  ops: FrameworkOps<T>,
+  states: T,
+  inPlace: boolean,
+  encoder: GPUCommandEncoder | undefined,
+): void {
+  checkBoolean("inPlace", inPlace);
+  ops.checkEncoder?.(encoder);
+  if (isTensor(states)) checkEncoder(encoder, states);
+}
+
+/** Checks what a layer is asked about a batch of these sizes. */
+export function checkSizes(batchSize: number, seqLength: number, options: ForwardOptions): void {
+  checkInteger("batchSize", batchSize, 1, MAX.uint32 + 1);
+  checkInteger("seqLength", seqLength, 1, Number.MAX_SAFE_INTEGER);
+  checkOptions(options, CALL_NAMES);
 }

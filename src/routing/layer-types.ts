@@ -1,3 +1,4 @@
+import type { GPUCommandEncoder } from "../platform.ts";
 import type { CPUTensor } from "../types.ts";
 
 /** A layer's arguments beside the hidden states, by name: its attention mask, position ids and so on. */

@@ -1,16 +1,18 @@
-import { checkEncoder } from "../arguments.ts";
-import { checkBoolean, checkInteger, checkObject, checkOptions, wrongType, wrongValue } from "../check.ts";
+import { checkInteger, checkObject, checkOptions, MAX, wrongType, wrongValue } from "../check.ts";
 import { checkTokenMask, mostForced, sampleIndices } from "../sampling.ts";
-import { isTensor, layerOf } from "../tensor.ts";
+import { layerOf } from "../tensor.ts";
 import type { CPUTensor, Tensor } from "../types.ts";
 import { checkAnswer, checkShapeOf, formOf, givenIndices } from "./answers.ts";
 import { type Call, Calls } from "./calls.ts";
 import { checkOps, type FrameworkOps } from "./framework-ops.ts";
 import { checkKwargs, gatherKwargs, type KwargsPlan, planOf } from "./kwargs.ts";
 import {
+  checkKeeping,
   checkLayer,
   checkRatio,
   checkScheduler,
+  checkSizes,
+  checkWriting,
   type DropRatio,
   type RandomLayerTokenDropOptions,
   ratioAt,
@@ -81,17 +83,17 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
   ) {
     this.randomLTDLayer = checkLayer("layer", layer);
     this.#scheduler = checkScheduler(scheduler);
-    this.layerOrdinal = checkInteger("layerOrdinal", layerOrdinal, 0, 2 ** 32 - 1);
+    this.layerOrdinal = checkInteger("layerOrdinal", layerOrdinal, 0, MAX.uint32);
     checkOptions(options, WRAPPER_NAMES);
-    const { ops = this.defaultOps, alongSequence = [], keepPrefix = 0 } = options;
-    const { raiseToKept = false, dropRatio } = options;
+    const { ops = this.defaultOps, alongSequence = [], dropRatio } = options;
+    const { keepPrefix, raiseToKept } = checkKeeping(options);
     this.#ops = checkOps(ops);
-    this.#keepPrefix = checkInteger("keepPrefix", keepPrefix, 0, 2 ** 31 - 1);
+    this.#keepPrefix = keepPrefix;
     const outputs = checkOutputs(options.outputs);
     const carried = carriedNames(outputs);
     this.#plan = planOf(scheduler.config, { alongSequence, maskMode: options.maskMode, keepPrefix, carried });
     this.#carriage = new Carriage(outputs, this.#plan, this.#ops);
-    this.#raiseToKept = checkBoolean("raiseToKept", raiseToKept);
+    this.#raiseToKept = raiseToKept;
     if (dropRatio !== undefined && typeof dropRatio !== "function") checkRatio("dropRatio", dropRatio);
     this.#dropRatio = dropRatio;
   }
@@ -145,9 +147,7 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
    * const indices = layer.sample(8, 1024, { batchOffset: 16 });
    */
   sample(batchSize: number, seqLength: number, options: ForwardOptions = {}): CPUTensor<Int32Array> | null {
-    checkInteger("batchSize", batchSize, 1, 2 ** 32);
-    checkInteger("seqLength", seqLength, 1, Number.MAX_SAFE_INTEGER);
-    checkOptions(options, CALL_NAMES);
+    checkSizes(batchSize, seqLength, options);
     return this.#draw(
       this.#reservedLength(batchSize, seqLength, options.keepMask),
       batchSize,
@@ -209,9 +209,7 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
    * const tokens = layer.layerTokens(8, 1024); // 8 * K, over a route of three layers 24 * K
    */
   layerTokens(batchSize: number, seqLength: number, options: ForwardOptions = {}): number {
-    checkInteger("batchSize", batchSize, 1, 2 ** 32);
-    checkInteger("seqLength", seqLength, 1, Number.MAX_SAFE_INTEGER);
-    checkOptions(options, CALL_NAMES);
+    checkSizes(batchSize, seqLength, options);
     const retained = Math.min(seqLength, this.#reservedLength(batchSize, seqLength, options.keepMask));
     return this.randomLTDLayer.layerTokens?.(batchSize, retained) ?? batchSize * retained;
   }
@@ -238,9 +236,8 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
     if (shape.length < 2) wrongValue("hiddenStates", "at least two dimensions", shape, `[${shape}]`);
     const [batch, seq] = this.#plan.batchFirst ? shape : [shape[1], shape[0]];
     const { batchOffset = 0, encoder, inPlace = false } = options;
-    checkInteger("batchOffset", batchOffset, 0, 2 ** 32 - batch);
-    checkBoolean("inPlace", inPlace);
-    if (isTensor(hiddenStates)) checkEncoder(encoder, hiddenStates);
+    checkInteger("batchOffset", batchOffset, 0, MAX.uint32 + 1 - batch);
+    checkWriting(ops, hiddenStates, inPlace, encoder);
     const retained = this.#reservedLength(batch, seq, options.keepMask);
     const dropping = retained < seq;
     if (dropping) checkKwargs(kwargs, this.#plan, ops, { batch, seq, retained });
@@ -305,8 +302,7 @@ export class TokenDropLayer<T = Tensor, R extends LayerOutput<T> = LayerOutput<T
     if (!ops.isTensor(outGrad)) wrongType("outGrad", "a tensor", outGrad);
     checkOptions(options, CALL_NAMES);
     const { batchOffset, encoder, inPlace = false } = options;
-    checkBoolean("inPlace", inPlace);
-    if (isTensor(outGrad)) checkEncoder(encoder, outGrad);
+    checkWriting(ops, outGrad, inPlace, encoder);
     const { shape, indices } = this.#calls.recall(batchOffset);
     checkShapeOf(
       "outGrad",

@@ -3,12 +3,8 @@
  * The keys are from DeepSpeed's `runtime/data_pipeline/constants.py`; `data_routing/scheduler.py` and
  * `data_routing/basic_layer.py` there show which are read, and when.
  */
-import { checkBoolean, checkChoice, checkInteger, checkList, wrongType, wrongValue } from "../check.ts";
+import { checkBoolean, checkChoice, checkInteger, checkList, MAX, wrongType, wrongValue } from "../check.ts";
 import { checkSection } from "./known-keys.ts";
-
-/** The longest sequence and the largest batch of a configuration. */
-export const MAX_LENGTH = 0x7fffffff;
-const MAX_LAYERS = 0xffffffff;
 
 /** Any other string, as in JSON that TypeScript has read: what is in it is checked when it is used. */
 type AnyString = string & {};
@@ -103,12 +99,12 @@ const LR_KEYS = ["enabled", "total_layer_tokens", "warmup_type", "warmup_layer_t
 /** A checked copy of the inner `random_ltd` object, with its defaults. */
 export function checkRandomLTDConfig(name: string, value: unknown): CheckedRandomLTDConfig {
   const config = checkSection(name, value, KEYS);
-  const total = checkInteger("total_layer_num", config.total_layer_num, 1, MAX_LAYERS);
+  const total = checkInteger("total_layer_num", config.total_layer_num, 1, MAX.uint32);
   const count = checkInteger("random_ltd_layer_num", config.random_ltd_layer_num, 1, total);
   const { random_ltd_layer_id: ids, micro_batch_size: micro, model_mask_name: mask = null } = config;
   const { enabled = true, model_type = "decoder", hidden_state_order = "batch_seq_dim" } = config;
   const { layer_token_lr_schedule = { enabled: false } } = config;
-  const batch = checkInteger("global_batch_size", config.global_batch_size, 1, MAX_LENGTH);
+  const batch = checkInteger("global_batch_size", config.global_batch_size, 1, MAX.int32);
   if (mask !== null && typeof mask !== "string") wrongType("model_mask_name", "a string or null", mask);
   return {
     enabled: checkBoolean("enabled", enabled),
@@ -150,11 +146,11 @@ function checkSchedule(value: unknown): CheckedScheduleConfig {
   const config = checkSection("schedule_config", schedule.schedule_config, SCHEDULE_CONFIG_KEYS);
   const steps = checkInteger("require_steps", config.require_steps, 1, Number.MAX_SAFE_INTEGER);
   const { seq_per_step: step, root_degree: degree } = config;
-  if (type !== "custom") checkInteger("seq_per_step", step, 1, MAX_LENGTH);
+  if (type !== "custom") checkInteger("seq_per_step", step, 1, MAX.int32);
   else if (step !== undefined) wrongValue("seq_per_step", 'none with schedule_type "custom"', step);
   if (type === "fixed_root") checkInteger("root_degree", degree, 1, 1000);
   else if (degree !== undefined) wrongValue("root_degree", `none with schedule_type "${type}"`, degree);
-  const max = checkInteger("max_value", schedule.max_value, 1, MAX_LENGTH);
+  const max = checkInteger("max_value", schedule.max_value, 1, MAX.int32);
   const min = checkInteger("min_value", schedule.min_value, 1, max);
   return {
     min_value: min,

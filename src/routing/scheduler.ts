@@ -4,6 +4,7 @@ import {
   checkObject,
   checkOptions,
   checkSeed,
+  MAX,
   wrongType,
   wrongValue,
 } from "../check.ts";
@@ -11,11 +12,8 @@ import { eachStretch, type Lengths, lengthsOf } from "./lengths.ts";
 import {
   type CheckedRandomLTDConfig,
   checkRandomLTDConfig,
-  MAX_LENGTH,
   type RandomLTDConfig,
 } from "./random-ltd-config.ts";
-
-const MAX_STEP = 0xffffffff;
 
 /** The sampling rule that this library draws by. It is saved with the state. */
 const SAMPLING_RULE = 1;
@@ -128,7 +126,7 @@ export class RandomLTDScheduler {
    * scheduler.updateSeq(step);
    */
   updateSeq(globalStep: number): void {
-    checkInteger("globalStep", globalStep, 0, MAX_STEP);
+    checkInteger("globalStep", globalStep, 0, MAX.uint32);
     const value = this.#lengths.at(globalStep);
     if (globalStep !== this.#step) this.#consumed += this.#layerTokens(value, 1);
     [this.#value, this.#step] = [value, globalStep];
@@ -162,7 +160,7 @@ export class RandomLTDScheduler {
    * const total_layer_tokens = scheduler.getTotalLayerTokens(200_000);
    */
   getTotalLayerTokens(steps: number): number {
-    checkInteger("steps", steps, 0, MAX_STEP + 1);
+    checkInteger("steps", steps, 0, MAX.uint32 + 1);
     let total = 0;
     eachStretch(this.#lengths, 0, steps, (value, n) => {
       total += this.#layerTokens(value, n);
@@ -180,7 +178,9 @@ export class RandomLTDScheduler {
   getSeqValues(): number[] {
     const values = new Set<number>();
     const { require_steps } = this.config.random_ltd_schedule.schedule_config;
-    const last = this.#lengths.monotone ? MAX_STEP : Math.min(Math.max(require_steps, this.step), MAX_STEP);
+    const last = this.#lengths.monotone
+      ? MAX.uint32
+      : Math.min(Math.max(require_steps, this.step), MAX.uint32);
     eachStretch(this.#lengths, this.step, last + 1, (value) => values.add(value));
     return [...values].sort((a, b) => a - b);
   }
@@ -229,12 +229,12 @@ export class RandomLTDScheduler {
     const { random_ltd_schedule } = this.config;
     for (const key of ["max_value", "min_value"] as const) {
       const own = random_ltd_schedule[key];
-      if (checkInteger(key, stateDict[key], 1, MAX_LENGTH) !== own) {
+      if (checkInteger(key, stateDict[key], 1, MAX.int32) !== own) {
         wrongValue(key, `${own}, as in the configuration`, stateDict[key]);
       }
     }
     checkInteger("current_value", stateDict.current_value, 1, random_ltd_schedule.max_value);
-    const last = checkInteger("current_steps", stateDict.current_steps, -1, MAX_STEP);
+    const last = checkInteger("current_steps", stateDict.current_steps, -1, MAX.uint32);
     // JSON keeps any integer that stateDict can give, even beyond the safe ones.
     const tokens = stateDict.consumed_layer_tokens;
     this.#consumed = checkInteger("consumed_layer_tokens", tokens, 0, Number.MAX_VALUE);

@@ -1,4 +1,4 @@
-import { checkInteger, checkList, checkObject, checkOptions, isArray, wrongType } from "../check.ts";
+import { checkInteger, checkList, checkObject, checkOptions, isArray, MAX, wrongType } from "../check.ts";
 import type { CPUTensor, Tensor } from "../types.ts";
 import { mapTensors } from "./along/nested.ts";
 import type { FrameworkOps } from "./framework-ops.ts";
@@ -145,7 +145,7 @@ export class LayerStack<T = Tensor, R extends LayerOutput<T> = LayerOutput<T>> i
    * consumed += stack.layerTokens(globalBatchSize, seqLength);
    */
   layerTokens(batchSize: number, seqLength: number, options: ForwardOptions = {}): number {
-    checkInteger("batchSize", batchSize, 1, 2 ** 32);
+    checkInteger("batchSize", batchSize, 1, MAX.uint32 + 1);
     checkInteger("seqLength", seqLength, 1, Number.MAX_SAFE_INTEGER);
     checkOptions(options, CALL_NAMES);
     const tokensOf = (layer: LayerObject<T, R>) =>

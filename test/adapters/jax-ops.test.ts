@@ -307,6 +307,15 @@ describe("wrong arguments", () => {
       /^"sampledIndices" expected ascending, distinct positions from 0 to 5, got/,
     ],
     [
+      "an encoder",
+      () => {
+        const options = { seqLength: S, batchFirst: true, encoder: { beginComputePass() {} } as never };
+        return jaxOps.at(indices, options);
+      },
+      TypeError,
+      '"encoder" expected no encoder with arrays of jax-js, got one',
+    ],
+    [
       "an S of text",
       () => tokenRoutes(sampledIndices, "11" as never),
       TypeError,

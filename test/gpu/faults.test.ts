@@ -184,6 +184,9 @@ describeOnDawn("faults", take, () => {
       RangeError,
     );
     await expect(requestGPUDevice({ gpu: null as any })).rejects.toThrow(TypeError);
+    await expect(requestGPUDevice({ gpu, feature: [] } as any)).rejects.toThrow(
+      '"feature" expected a known option (did you mean "features"?)',
+    );
   });
 
   test("a lost device gives its own reason, and the next device works", async () => {

@@ -173,6 +173,11 @@ async function checkScatter(harness: Harness, c: TokenCase, bytes?: Contents): P
     itself,
   );
   await p.expectAll(itself, expected, "out, allActivations itself");
+
+  const said = p.held.output("out", p.all(p.allBytes));
+  const options = { ...p.layout, inPlace: true, out: said };
+  expect(ScatterTokens.forward(said, part, p.indices as IndexTensor, options)).toBe(said);
+  await p.expectAll(said, expected, "out, allActivations itself, inPlace");
   await p.held.check();
 }
 
@@ -214,6 +219,15 @@ async function checkScatterBackward(harness: Harness, c: TokenCase, bytes?: Cont
     expect(grads.allActivationsGrad).toBe(inPlace);
     if (layerActivationsGrad) expect(grads.layerActivationsGrad).toBe(layerActivationsGrad);
     await both(grads, "in place");
+  }
+
+  // As in the forward pass, `out` may be the tensor itself, which is `inPlace`, with that said or not.
+  for (const options of [{}, { inPlace: true }]) {
+    const itself = p.held.output("outGrad", p.all(p.allBytes));
+    const out = { allActivationsGrad: itself };
+    const grads = ScatterTokens.backward(itself, p.indices as IndexTensor, { ...p.layout, ...options, out });
+    expect(grads.allActivationsGrad).toBe(itself);
+    await both(grads, "out, outGrad itself");
   }
   await p.held.check();
 }

@@ -1,5 +1,6 @@
 /** Arrays of jax-js under the layer wrapper. */
 import { numpy as np, tree } from "@jax-js/jax";
+import { checkEncoder } from "../../arguments.ts";
 import { cpuMasks } from "../../backends/cpu.ts";
 import { wrongType } from "../../check.ts";
 import { checkMask, checkSliceable, isSliceable } from "../../masks.ts";
@@ -40,7 +41,12 @@ export const jaxOps: FrameworkOps<np.Array> = {
   retain: (t) => t.ref,
   dispose: (t) => t.dispose(),
 
-  at(indices, { seqLength, batchFirst }: TokensAtOptions) {
+  checkEncoder(encoder) {
+    checkEncoder(encoder, undefined, "arrays of jax-js");
+  },
+
+  at(indices, { seqLength, batchFirst, encoder }: TokensAtOptions) {
+    checkEncoder(encoder, undefined, "arrays of jax-js");
     const route = isArray(indices)
       ? routeOfArray(checkKnown("indicesOf", indices, seqLength).ref, seqLength, batchFirst)
       : routeOfPositions(checkPositions(indices, seqLength), seqLength, batchFirst);

@@ -1,6 +1,6 @@
 /** Which tokens of jax-js arrays a layer sees, and the way back: both directions, and both backwards, are gathers. */
 import { defaultDevice, numpy as np } from "@jax-js/jax";
-import { checkInteger, wrongType, wrongValue } from "../../check.ts";
+import { checkInteger, MAX, wrongType, wrongValue } from "../../check.ts";
 import { checkIndices } from "../../indices.ts";
 import { layerOf, tensor } from "../../tensor.ts";
 import type { CPUTensor } from "../../types.ts";
@@ -40,7 +40,7 @@ export type TokenRoute = {
  * const routes = tokenRoutes(sampledIndices, 128);
  */
 export function tokenRoutes(sampledIndices: CPUTensor, seqLength: number): TokenRoute[] {
-  checkInteger("seqLength", seqLength, 1, 2 ** 31 - 1);
+  checkInteger("seqLength", seqLength, 1, MAX.int32);
   const indices = checkOnCPU("sampledIndices", sampledIndices, seqLength, [3]);
   return Array.from({ length: indices.shape[0] }, (_, l) =>
     routeOfPositions(layerOf(indices, l), seqLength, true),
@@ -63,7 +63,7 @@ export function tokenRoutes(sampledIndices: CPUTensor, seqLength: number): Token
 export function tokenRoute(indices: np.Array, seqLength: number): TokenRoute {
   checkArray("indices", indices);
   if (indices.dtype !== np.int32) wrongType("indices", "dtype int32", indices, indices.dtype);
-  checkInteger("seqLength", seqLength, 1, 2 ** 31 - 1);
+  checkInteger("seqLength", seqLength, 1, MAX.int32);
   const { shape } = indices;
   if (shape.length !== 2 || shape[1] > seqLength) {
     wrongValue("indices", `shape [B,K] with K from 1 to ${seqLength}`, shape, `[${shape}]`);

@@ -1,6 +1,6 @@
 /** Gather and scatter of hidden states that are arrays of jax-js, inside compiled functions and outside. */
 import { numpy as np, tree } from "@jax-js/jax";
-import { wrongType, wrongValue } from "../../check.ts";
+import { isSameShape, wrongType, wrongValue } from "../../check.ts";
 import { checkArray, isArray } from "./arrays.ts";
 import { asTable, besideStates, type TokenRoute, takeRows } from "./routes.ts";
 
@@ -91,8 +91,6 @@ export function checkPart(
 ): void {
   checkArray(name, part);
   const { shape } = part;
-  if (shape.length !== expected.length || shape.some((length, i) => length !== expected[i])) {
-    wrongValue(name, `shape [${expected}]`, shape, `[${shape}]`);
-  }
+  if (!isSameShape(shape, expected)) wrongValue(name, `shape [${expected}]`, shape, `[${shape}]`);
   if (part.dtype !== dtype) wrongType(name, `dtype ${dtype}`, part, part.dtype);
 }

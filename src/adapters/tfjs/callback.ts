@@ -1,4 +1,4 @@
-import { checkInteger, checkOptions, wrongType } from "../../check.ts";
+import { checkInteger, checkOptions, MAX, wrongType } from "../../check.ts";
 import type { RandomLTDScheduler, RandomLTDState } from "../../routing/scheduler.ts";
 
 /** Options of {@link randomLTDCallback}. */
@@ -36,7 +36,7 @@ export function randomLTDCallback(
   if (typeof scheduler?.updateSeq !== "function") wrongType("scheduler", "a RandomLTDScheduler", scheduler);
   checkOptions(options, ["firstStep", "saveState"]);
   const { firstStep, saveState } = options;
-  if (firstStep !== undefined) checkInteger("firstStep", firstStep, 0, 2 ** 32 - 1);
+  if (firstStep !== undefined) checkInteger("firstStep", firstStep, 0, MAX.uint32);
   if (saveState !== undefined && typeof saveState !== "function")
     wrongType("saveState", "a function", saveState);
   let first = firstStep;

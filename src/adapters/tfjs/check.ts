@@ -1,6 +1,6 @@
 /** Checks of TF.js tensors before they go to the kernels. */
 import { type DataType, Tensor } from "@tensorflow/tfjs-core";
-import { wrongType, wrongValue } from "../../check.ts";
+import { isSameShape, wrongType, wrongValue } from "../../check.ts";
 
 const DTYPES: readonly DataType[] = ["float32", "int32", "bool"];
 
@@ -32,7 +32,6 @@ export function checkTokens(name: string, value: unknown): Tensor {
 export function checkFits(name: string, value: unknown, dtype: DataType, shape: readonly number[]): Tensor {
   const t = checkAlive(name, value);
   if (t.dtype !== dtype) wrongType(name, `dtype ${dtype}`, t);
-  const same = t.shape.length === shape.length && t.shape.every((length, i) => length === shape[i]);
-  if (!same) wrongValue(name, `shape [${shape}]`, t);
+  if (!isSameShape(t.shape, shape)) wrongValue(name, `shape [${shape}]`, t);
   return t;
 }

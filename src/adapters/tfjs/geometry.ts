@@ -9,7 +9,7 @@ import type { NamedAttrMap } from "@tensorflow/tfjs-core";
  *   indices   int32 [B,K], ascending and distinct
  *   map       int32, what a backend's `mapOf` makes of the indices
  */
-export interface Geometry {
+export type Geometry = {
   /** B, rows of the batch. */
   readonly batch: number;
   /** G, how many groups of S rows share the positions of a batch row; 1 unless `batchFirst`. A mask's heads. */
@@ -26,16 +26,16 @@ export interface Geometry {
   /** The shape of `all`, and of `part`. */
   readonly allShape: number[];
   readonly partShape: number[];
-}
+};
 
 /** The geometry out of a kernel's attributes. */
 export function geometryOf(attrs: NamedAttrMap | undefined): Geometry {
-  return attrs as unknown as Geometry;
+  return attrs as Geometry;
 }
 
 /** A geometry as a kernel's attributes. */
 export function attrsOf(g: Geometry): NamedAttrMap {
-  return g as unknown as NamedAttrMap;
+  return g;
 }
 
 /** The number of elements of a shape. */

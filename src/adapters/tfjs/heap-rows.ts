@@ -12,11 +12,11 @@ type Sizes = [
 ];
 
 /** The exports of assembly/heap-rows.ts. Addresses are in bytes, and so is a row's length. */
-export interface Heap {
+export type Heap = {
   gather(part: number, all: number, indices: number, ...sizes: [...Sizes, shared: number]): void;
   /** `base` or `part` 0 stands for zeros. */
   scatter(all: number, base: number, part: number, indices: number, ...sizes: Sizes): void;
-}
+};
 
 /** What emscripten exposes of TF.js's WASM: memory shared by threads as `wasmMemory`, any other memory in `asm`. */
 export interface Emscripten {
@@ -42,7 +42,7 @@ function start(memory: WebAssembly.Memory): Heap | undefined {
   const own = memory.buffer instanceof ArrayBuffer;
   try {
     const module = new WebAssembly.Module(bytesOfText(own ? heapText : sharedHeapText));
-    return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Heap;
+    return new WebAssembly.Instance(module, { env: { memory } }).exports as Heap;
   } catch (error) {
     if (error instanceof WebAssembly.CompileError || error instanceof EvalError) return undefined;
     throw error;

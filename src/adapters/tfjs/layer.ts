@@ -78,6 +78,9 @@ interface Base {
   getConfig(): object;
 }
 
+type BaseClass = new (args: object) => Base;
+type Made = new (args: RandomLTDLayerArgs) => Base & RandomLTDLayer;
+
 /** One tensor or several, as inputs and, with `outputs`, as answers. */
 type Tensors = Tensor | Tensor[];
 
@@ -117,7 +120,7 @@ const BASE_NAMES = [
 ];
 
 /** Classes that were made before, by their base class. */
-const classes = new WeakMap<object, unknown>();
+const classes = new WeakMap<BaseClass, Made>();
 
 /**
  * The class of random-LTD layers, made from the base class of `tf.layers`: so this package needs no
@@ -140,18 +143,18 @@ export function randomLTDLayer<L extends abstract new (...args: any[]) => any>(
   Layer: L,
 ): new (
   args: RandomLTDLayerArgs,
-) => InstanceType<L> & RandomLTDLayer {
-  type Made = new (args: RandomLTDLayerArgs) => InstanceType<L> & RandomLTDLayer;
+) => InstanceType<L> & RandomLTDLayer;
+export function randomLTDLayer(Layer: BaseClass): Made {
   if (typeof Layer !== "function") wrongType("Layer", "tf.layers.Layer", Layer);
   const before = classes.get(Layer);
-  if (before !== undefined) return before as Made;
-  const made = derive(Layer as unknown as new (args: object) => Base);
+  if (before !== undefined) return before;
+  const made = derive(Layer);
   classes.set(Layer, made);
   serialization.registerClass(made);
-  return made as unknown as Made;
+  return made;
 }
 
-function derive(Layer: new (args: object) => Base) {
+function derive(Layer: BaseClass) {
   return class RandomLTD extends Layer implements RandomLTDLayer {
     static readonly className: string = "RandomLTD";
     readonly layer: TFLayer;

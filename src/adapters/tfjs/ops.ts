@@ -1,7 +1,7 @@
 /** TF.js tensors under the layer wrapper. */
 import { getBackend, slice, type Tensor, tidy } from "@tensorflow/tfjs-core";
+import { checkEncoder } from "../../arguments.ts";
 import { cpuMasks } from "../../backends/cpu.ts";
-import { wrongType } from "../../check.ts";
 import { checkMask, checkSliceable, isSliceable } from "../../masks.ts";
 import { axesOf } from "../../routing/along/axes.ts";
 import type { FrameworkOps, TokensAt } from "../../routing/framework-ops.ts";
@@ -30,8 +30,12 @@ export const tfjsOps: FrameworkOps<Tensor> = {
 
   shapeOf: (t) => t.shape,
 
+  checkEncoder(encoder) {
+    checkEncoder(encoder, undefined, "TF.js tensors");
+  },
+
   at(sampledIndices, { seqLength, batchFirst, encoder }) {
-    if (encoder !== undefined) wrongType("encoder", "no encoder with TF.js tensors", encoder, "one");
+    checkEncoder(encoder, undefined, "TF.js tensors");
     const made = positionsOf("indicesOf", sampledIndices, undefined, seqLength);
     const at: Positions = { indices: made.indices, map: made.map };
     const retained = at.indices.shape[1];

@@ -1,6 +1,6 @@
 /** The token operations on TF.js tensors, each by itself. */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { checkBoolean, checkInteger, checkOptions } from "../../check.ts";
+import { checkBoolean, checkInteger, checkOptions, MAX } from "../../check.ts";
 import type { CPUTensor } from "../../types.ts";
 import { checkFits, checkTokens } from "./check.ts";
 import { type Geometry, sizeOf } from "./geometry.ts";
@@ -101,7 +101,7 @@ export const GatherTokens: {
     const t = checkTokens("retainedGrad", retainedGrad);
     const batchFirst = layout(options);
     const [batch, retained] = batchFirst ? t.shape : [t.shape[1], t.shape[0]];
-    const seq = checkInteger("seqLength", options.seqLength, retained, 2 ** 31 - 1);
+    const seq = checkInteger("seqLength", options.seqLength, retained, MAX.int32);
     return using(positionsOf("sortedIndices", sortedIndices, batch, seq), (at) => {
       const g = tokenGeometry(t, batchFirst, seq, at.indices.shape[1]);
       return kernels.scatterZeros(checkFits("retainedGrad", t, t.dtype, g.partShape), at, g);

@@ -23,25 +23,18 @@ function sample(out: Int32Array, request: SampleRequest): number {
   const wasm = core();
   const { layers, batchSize, seqLength, reservedLength, layerOffset, batchOffset } = request;
   wasm.setSeed(request.seedLow, request.seedHigh, request.step);
-  if (request.keepMask || request.paddingMask) {
-    for (let row = 0; row < batchSize; row++) {
-      if (!classifyRow(request, row)) return row;
-      for (let layer = 0; layer < layers; layer++) {
-        wasm.select(layerOffset + layer, batchOffset + row);
-        emitRow(out, (layer * batchSize + row) * reservedLength, seqLength);
-      }
-    }
-    return -1;
-  }
-  if (request.keepPrefix) classifyRow(request, 0);
-  else must(wasm.begin(seqLength, reservedLength));
+  const masked = request.keepMask || request.paddingMask;
+  if (!masked && !request.keepPrefix) must(wasm.begin(seqLength, reservedLength));
   const address = wasm.outAddress();
-  const rows = Math.floor(wasm.stageBytes() / 4 / reservedLength);
-  for (let layer = 0; layer < layers; layer++) {
-    for (let row = 0; row < batchSize; row += Math.max(rows, 1)) {
+  const fitting = Math.floor(wasm.stageBytes() / 4 / reservedLength);
+  // Rows that are drawn by one call have the same classes.
+  const atOnce = masked ? 1 : Math.max(fitting, 1);
+  for (let row = 0; row < batchSize; row += atOnce) {
+    if ((masked || (request.keepPrefix && row === 0)) && !classifyRow(request, row)) return row;
+    const n = Math.min(atOnce, batchSize - row);
+    for (let layer = 0; layer < layers; layer++) {
       const at = (layer * batchSize + row) * reservedLength;
-      if (rows > 0) {
-        const n = Math.min(rows, batchSize - row);
+      if (fitting > 0) {
         wasm.sampleRows(layerOffset + layer, batchOffset + row, n, seqLength);
         take(out, at, address, n * reservedLength);
       } else {

@@ -1,12 +1,12 @@
 /** Checks of a caller's GPU arguments. Errors name the argument. */
-import { wrongType, wrongValue } from "../../check.ts";
+import { isObject, MAX, wrongType, wrongValue } from "../../check.ts";
 import { elementCount } from "../../tensor.ts";
 import type { DType, Tensor } from "../../types.ts";
 import { type DeviceState, stateOf } from "./device-state.ts";
 
 /** A GPUDevice, recognized by its methods: its Symbol.toStringTag is not there in every runtime. */
 export function checkDevice(device: unknown): asserts device is GPUDevice {
-  if (typeof device !== "object" || device === null || !("queue" in device) || !("createBuffer" in device)) {
+  if (!isObject(device) || !("queue" in device && "createBuffer" in device)) {
     wrongType("device", "a GPUDevice", device);
   }
 }
@@ -34,7 +34,7 @@ export function checkGPUDType(name: string, dtype: unknown, got: unknown): void 
 
 /** Throws where rows can't be counted in 32 bits. */
 export function checkRowCount(rows: number): void {
-  const most = 2 ** 32 - 2;
+  const most = MAX.uint32 - 1;
   if (rows > most) wrongValue("shape", `at most ${most} rows of a tensor on a GPU`, rows);
 }
 

@@ -59,30 +59,28 @@ const states: WeakMap<GPUDevice, DeviceState> = /* @__PURE__ */ new WeakMap();
 
 /** The state of a device, made when it is first asked for. */
 export function stateOf(device: GPUDevice): DeviceState {
-  let state = states.get(device);
-  if (state === undefined) {
-    const made: DeviceState = {
-      device,
-      limits: planLimits(device),
-      lost: undefined,
-      pipelines: new Map(),
-      unsettled: new Set(),
-      failure: undefined,
-      parameters: { slabs: [], slots: new Map(), free: 0 },
-      arenas: new WeakMap(),
-      scratch: new Map(),
-    };
-    void device.lost.then((info) => {
-      made.lost = info;
-    });
-    // If the device refuses work of the library (a destroyed buffer, no memory left), results are zeros: the caller is
-    // told.
-    device.addEventListener?.("uncapturederror", ({ error: { message } }) => {
-      if (message.includes(LABEL)) made.failure ??= { reason: message, told: false };
-    });
-    states.set(device, made);
-    state = made;
-  }
+  const known = states.get(device);
+  if (known) return known;
+  const state: DeviceState = {
+    device,
+    limits: planLimits(device),
+    lost: undefined,
+    pipelines: new Map(),
+    unsettled: new Set(),
+    failure: undefined,
+    parameters: { slabs: [], slots: new Map(), free: 0 },
+    arenas: new WeakMap(),
+    scratch: new Map(),
+  };
+  void device.lost.then((info) => {
+    state.lost = info;
+  });
+  // If the device refuses work of the library (a destroyed buffer, no memory left), results are zeros: the caller is
+  // told.
+  device.addEventListener?.("uncapturederror", ({ error: { message } }) => {
+    if (message.includes(LABEL)) state.failure ??= { reason: message, told: false };
+  });
+  states.set(device, state);
   return state;
 }
 

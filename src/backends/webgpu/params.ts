@@ -3,7 +3,7 @@
  * order in which they lie there; all are u32.
  */
 export const FIELDS = {
-  rows: "rows row tile rest seq inner idx_outer idx_rest all_outer all_rest all_step plane_rows src_plane_rows dst_first dst_rows dst_shift src_first src_rows src_shift src_step base_shift idx_first idx_count idx_shift",
+  rows: "rows row tile rest seq inner idx_outer idx_rest all_outer all_rest all_step plane_rows src_plane_rows src_step base_shift dst_first dst_rows dst_shift src_first src_rows src_shift idx_first idx_count idx_shift",
   masks:
     "rows units tile seq retained query out_query heads batch mask_batch dst_first dst_rows dst_shift src_first src_rows src_shift idx_first idx_count idx_shift",
 } as const;

@@ -1,4 +1,5 @@
-import { checkObject, wrongType, wrongValue } from "../../check.ts";
+import { checkOptions, wrongType, wrongValue } from "../../check.ts";
+import type { GPU, GPUDevice } from "../../platform.ts";
 import { checkDevice, checkNotLost } from "./checks.ts";
 import { stateOf } from "./device-state.ts";
 import { makeAhead } from "./pipelines.ts";
@@ -10,9 +11,9 @@ export interface RequestGPUDeviceOptions {
   /** Where adapters come from; `navigator.gpu` unless another is given, as in Node. */
   gpu?: GPU | undefined;
   /** Handed to `requestAdapter`. */
-  powerPreference?: GPUPowerPreference | undefined;
+  powerPreference?: "low-power" | "high-performance" | undefined;
   /** Features wanted where the adapter has them, such as "timestamp-query". */
-  features?: readonly GPUFeatureName[] | undefined;
+  features?: readonly string[] | undefined;
 }
 
 /**
@@ -25,7 +26,7 @@ export interface RequestGPUDeviceOptions {
  * const device = await requestGPUDevice();
  */
 export async function requestGPUDevice(options: RequestGPUDeviceOptions = {}): Promise<GPUDevice> {
-  checkObject("options", options);
+  checkOptions(options, ["gpu", "powerPreference", "features"]);
   const { gpu = globalThis.navigator?.gpu, powerPreference, features = [] } = options;
   if (!gpu) wrongType("gpu", "a runtime with WebGPU, or a GPU", gpu, "none");
   const adapter = await gpu.requestAdapter({ powerPreference });
@@ -33,7 +34,7 @@ export async function requestGPUDevice(options: RequestGPUDeviceOptions = {}): P
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   return adapter.requestDevice({
     requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
-    requiredFeatures: features.filter((feature) => adapter.features.has(feature)),
+    requiredFeatures: features.filter((feature): feature is GPUFeatureName => adapter.features.has(feature)),
   });
 }
 

@@ -36,19 +36,20 @@ export function codeOf({ file, sections }: Shader, sharing: Sharing, files: type
     .filter(([label]) => label === "" || missing.delete(label))
     .map(([, text]) => text)
     .join("");
-  if (missing.size > 0) throw new Error(`gpu/${file}.wgsl has no ${[...missing]}`);
-  /** Replaces a pattern; throws unless it occurs `times` times, or, without `times`, at least once. */
-  const replace = (pattern: string, by: string, times?: number) => {
+  const found = (what: unknown) => {
+    if (!what) throw new Error(`gpu/${file}.wgsl has no ${[...missing, ...sharing.keys()]}`);
+  };
+  found(missing.size === 0);
+  const replace = (pattern: string, by: string) => {
     const parts = code.split(new RegExp(pattern));
-    if (parts.length < 2 || parts.length - 1 !== (times ?? parts.length - 1))
-      throw new Error(`gpu/${file}.wgsl has ${pattern} ${parts.length - 1} times`);
+    found(parts.length > 1);
     code = parts.join(by);
   };
   for (const [name, whose] of sharing) {
     if (name === whose) {
-      replace(`(?<=read)(?=> ?${name}:)`, "_write", 1);
+      replace(`(?<=read)(?=> ?${name}:)`, "_write");
     } else {
-      replace(`.*> ?${name}:.*\n`, "", 1);
+      replace(`.*> ?${name}:.*\n`, "");
       replace(`(?<!//.*)\\b${name}\\b`, whose);
     }
   }

@@ -1,5 +1,6 @@
 import { checkAlongside, checkResultShape } from "../../arguments.ts";
-import { checkInteger, checkObject, wrongType, wrongValue } from "../../check.ts";
+import { checkInteger, checkOptions, wrongType, wrongValue } from "../../check.ts";
+import type { GPUBuffer, GPUDevice } from "../../platform.ts";
 import {
   bytesOf,
   checkCPUTensor,
@@ -60,7 +61,7 @@ export function gpuTensor(
     wrongType("buffer", "a buffer of no disposed tensor", buffer, "one of a disposed tensor");
   checkShape("shape", shape);
   checkGPUDType("dtype", dtype, dtype);
-  checkObject("options", options);
+  checkOptions(options, ["device", "byteOffset"]);
   const { device, byteOffset = 0 } = options;
   checkDevice(device);
   checkInteger("byteOffset", byteOffset, 0, Number.MAX_SAFE_INTEGER);
@@ -98,7 +99,7 @@ export function toGPU(tensor: CPUTensor, device: GPUDevice, options: ToGPUOption
   const t = checkCPUTensor("tensor", tensor);
   checkGPUDType("tensor", t.dtype, t);
   checkDevice(device);
-  checkObject("options", options);
+  checkOptions(options, ["out"]);
   liveStateOf(device);
   let { out } = options;
   if (out === undefined) {

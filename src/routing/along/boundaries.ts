@@ -1,5 +1,6 @@
 /** Boundaries of packed sequences among the retained tokens, for the library's own tensors. */
 import { wrongType, wrongValue } from "../../check.ts";
+import type { GPUCommandEncoder } from "../../platform.ts";
 import { checkDType, isGPUTensor, zeros } from "../../tensor.ts";
 import type { CPUTensor, CPUTokens, GPUTensor, Tensor } from "../../types.ts";
 import { checkBeside, emptyLike, freeUnlessRecorded, pickRows } from "./rows.ts";

@@ -1,5 +1,5 @@
 /** The layouts of `alongSequence`: what fits each, and what the layer gets. A new layout is one entry of the table. */
-import { checkInteger, checkOptions, describe, isObject, wrongType, wrongValue } from "../../check.ts";
+import { checkInteger, checkOptions, describe, isObject, MAX, wrongType, wrongValue } from "../../check.ts";
 import type { AlongSequence, AxesLayout, RowLayout, TokensAt } from "../framework-ops.ts";
 
 /** The sizes that keyword arguments must fit. */
@@ -104,11 +104,11 @@ export function layoutOf(value: unknown): Layout {
 /** A layout given by its dimensions. */
 function axesLayout(value: Partial<AxesLayout>): Layout {
   checkOptions(value, ["seqAxis", "batchAxis", "firstPosition"]);
-  const most = 2 ** 31 - 1;
   const { firstPosition = 0 } = value;
-  const seqAxis = checkInteger("seqAxis", value.seqAxis, 0, most);
-  const batchAxis = value.batchAxis === null ? null : checkInteger("batchAxis", value.batchAxis, 0, most);
-  checkInteger("firstPosition", firstPosition, 0, most);
+  const seqAxis = checkInteger("seqAxis", value.seqAxis, 0, MAX.int32);
+  const batchAxis =
+    value.batchAxis === null ? null : checkInteger("batchAxis", value.batchAxis, 0, MAX.int32);
+  checkInteger("firstPosition", firstPosition, 0, MAX.int32);
   if (batchAxis === seqAxis) wrongValue("batchAxis", "another dimension than seqAxis", batchAxis);
   const is: RowLayout = { seqAxis, batchAxis, firstPosition };
   return {
