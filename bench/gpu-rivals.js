@@ -1,6 +1,6 @@
-// @ts-nocheck: not yet typed
 /** What the shaders are held against: a copy of as many bytes, and the kernel that one would write first. */
 
+/** @param {string} types */
 const head = (types) => `
 struct P { rows: u32, words: u32, seq: u32, kept: u32 }
 @group(0) @binding(0) var<uniform> p: P;
@@ -17,7 +17,11 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) g: ve
   if (i < p.rows * p.words / 4u) { dst[i] = src[i]; }
 }`;
 
-/** A workgroup for each row, 4 bytes a lane. `to` and `source` are words, \`row\` is [b,k] flat. */
+/**
+ * A workgroup for each row, 4 bytes a lane. `to` and `source` are words, `row` is [b,k] flat.
+ * @param {string} to
+ * @param {string} source
+ */
 const naive = (to, source, statement = "dst[to + c] = src[source + c];") => `${head("u32")}
 @compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) g: vec3u, @builtin(num_workgroups) n: vec3u) {
@@ -29,6 +33,9 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) g: ve
   for (var c = lane; c < p.words; c += 64u) { ${statement} }
 }`;
 
+/** @typedef {{ rows: number, words: number, seq: number, kept: number }} Numbers Fields of P. */
+
+/** @type {Record<string, { code: string, perGroup: (numbers: Numbers) => number }>} */
 export const RIVALS = {
   copy: { code: COPY, perGroup: ({ rows, words }) => Math.ceil((rows * words) / 4 / 256) },
   gather: { code: naive("row * p.words", "all"), perGroup: ({ rows }) => rows },
@@ -50,7 +57,14 @@ export const RIVALS = {
   maskSlice: { code: naive("row * p.words", "row * p.seq"), perGroup: ({ rows }) => rows },
 };
 
-/** Something that puts one dispatch of a rival into an encoder. */
+/**
+ * Something that puts one dispatch of a rival into an encoder.
+ * @param {GPUDevice} device
+ * @param {string} name
+ * @param {{ src: GPUBuffer, idx: GPUBuffer, dst: GPUBuffer }} operands
+ * @param {Numbers} numbers
+ * @returns {(encoder: GPUCommandEncoder) => void}
+ */
 export function rival(device, name, { src, idx, dst }, numbers) {
   const { code, perGroup } = RIVALS[name];
   const compute = { module: device.createShaderModule({ code }), entryPoint: "main" };

@@ -1,4 +1,3 @@
-// @ts-nocheck: not yet typed
 /** Times alternating runs on a GPU, so that what else the machine does falls on all alike. */
 
 import { median } from "./measure.js";
@@ -7,7 +6,20 @@ const TIMESTAMP = "timestamp-query";
 /** Shortest sample, ms: a software device's clock ticks in 65 us. */
 const SAMPLE_MS = 8;
 
-/** How long what `record` puts into an encoder takes: a function of it and how often, in milliseconds each. */
+/** @typedef {(encoder: GPUCommandEncoder) => unknown} Recording */
+
+/**
+ * @typedef {object} Timer
+ * @property {string} kind
+ * @property {(record: Recording, repeats: number) => Promise<number>} time Milliseconds of each of so many.
+ */
+
+/**
+ * How long what `record` puts into an encoder takes: a function of it and how often, in milliseconds each.
+ * @param {GPUDevice} device
+ * @param {string} kind
+ * @returns {Timer}
+ */
 export function timer(device, kind) {
   if (kind === "timestamps" && !device.features.has(TIMESTAMP)) kind = "wall";
   if (kind !== "timestamps") {
@@ -49,29 +61,32 @@ export function timer(device, kind) {
 
 /**
  * Medians of each contestant's milliseconds, and of each round's ratio to the first one's.
- * @param {{ time: Function }} timer
- * @param {Record<string, (encoder: GPUCommandEncoder) => void>} contestants
+ * @template {string} Name
+ * @param {Timer} timer
+ * @param {Record<Name, Recording>} contestants
+ * @param {number} rounds
+ * @returns {Promise<Record<Name, { ms: number, ratio: number }>>}
  */
 export async function compare({ time }, contestants, rounds) {
   const entries = [];
-  for (const [name, record] of Object.entries(contestants)) {
+  for (const name of /** @type {Name[]} */ (Object.keys(contestants))) {
+    const record = contestants[name];
     await time(record, 1);
     const once = await time(record, 2);
     entries.push({
       name,
       record,
       repeats: Math.min(200, Math.ceil(SAMPLE_MS / Math.max(once, 0.01))),
-      samples: [],
+      samples: /** @type {number[]} */ ([]),
     });
   }
   for (let round = 0; round < rounds; round++) {
     for (const entry of entries) entry.samples.push(await time(entry.record, entry.repeats));
   }
   const [{ samples: first }] = entries;
-  return Object.fromEntries(
-    entries.map(({ name, samples }) => [
-      name,
-      { ms: median(samples), ratio: median(first.map((ours, round) => ours / samples[round])) },
-    ]),
-  );
+  const medians = entries.map(({ name, samples }) => [
+    name,
+    { ms: median(samples), ratio: median(first.map((ours, round) => ours / samples[round])) },
+  ]);
+  return /** @type {Record<Name, { ms: number, ratio: number }>} */ (Object.fromEntries(medians));
 }

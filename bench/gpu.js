@@ -1,4 +1,3 @@
-// @ts-nocheck: not yet typed
 // The shaders against a copy of as many bytes and against the kernels that one would write first, as Markdown.
 //   node scripts/build.js && node bench/gpu.js               on this machine's GPU, by Dawn (npm `webgpu`)
 //   node scripts/build.js && node bench/gpu.js --software    on SwiftShader, where there is none
@@ -19,10 +18,11 @@ import {
   ScatterTokens,
   tensor,
   toGPU,
-} from "../dist/index.js";
+} from "random-ltd";
 import { loadSwiftShader } from "../scripts/swiftshader.js";
 import { rival } from "./gpu-rivals.js";
 import { compare, timer } from "./gpu-timer.js";
+import { median } from "./measure.js";
 
 const { values: flags, positionals } = parseArgs({
   options: {
@@ -35,14 +35,15 @@ const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
 });
 const rounds = Number(flags.rounds);
+/** @param {string} name */
 const wanted = (name) => positionals.length === 0 || positionals.some((word) => name.includes(word));
 
 if (flags.software) loadSwiftShader();
 const { create } = await import("webgpu");
+const gpu = create([]);
+const device = await requestGPUDevice({ gpu, features: ["timestamp-query"] });
 // Held globally: Dawn crashes where its instance is collected before its devices.
-globalThis.gpu = create([]);
-const device = await requestGPUDevice({ gpu: globalThis.gpu, features: ["timestamp-query"] });
-globalThis.device = device;
+Object.assign(globalThis, { gpu, device });
 device.addEventListener("uncapturederror", ({ error }) => {
   console.error(error.message);
   process.exit(1);
@@ -50,10 +51,20 @@ device.addEventListener("uncapturederror", ({ error }) => {
 await prepareGPU(device);
 const clock = timer(device, flags.by);
 
+/** @typedef {import("./gpu-timer.js").Recording} Recording */
+/** @typedef {import("random-ltd").GPUTensor} GPUTensor */
+
+/** @param {readonly (string | number)[]} cells */
 const line = (cells) => `| ${cells.join(" | ")} |`;
+/**
+ * @param {readonly string[]} header
+ * @param {readonly (readonly (string | number)[])[]} rows
+ */
 const table = (header, rows) => [header, header.map(() => "---"), ...rows].map(line).join("\n");
+/** @param {number} n */
 const fixed = (n) => n.toFixed(2);
 
+/** @param {number[]} shape */
 function zeros(shape) {
   return toGPU(tensor(new Float32Array(shape.reduce((a, b) => a * b)), shape), device);
 }
@@ -61,6 +72,8 @@ function zeros(shape) {
 /**
  * Every operation on rows of `rowBytes`, B*K of them out of twice as many. `written` rows are the result's, which a copy
  * of as many reads and writes; `touched` are those that the operation itself reads or writes.
+ * @param {number} rowBytes
+ * @param {number} count
  */
 async function rows(rowBytes, count) {
   const [batch, channels] = [Math.min(8, count / 128), rowBytes / 4];
@@ -75,20 +88,27 @@ async function rows(rowBytes, count) {
   const indices = toGPU(layerOf(sampledIndices, 0), device);
   const [all, other] = [zeros([batch, seq, channels]), zeros([batch, seq, channels])];
   const [part, partOut] = [zeros([batch, kept, channels]), zeros([batch, kept, channels])];
+  /** @param {number} n */
   const numbers = (n) => ({ rows: n, words: channels, seq, kept });
+  /** @param {GPUTensor} src @param {GPUTensor} dst */
   const buffers = (src, dst) => ({ src: src.buffer, idx: indices.buffer, dst: dst.buffer });
+  /** @param {number} n @returns {Record<"copy" | "buffer", Recording>} */
   const copies = (n) => ({
     copy: rival(device, "copy", buffers(all, other), numbers(n)),
     buffer: (encoder) => encoder.copyBufferToBuffer(all.buffer, 0, other.buffer, 0, n * rowBytes),
   });
+  /** @param {string} name @param {GPUTensor} src @param {GPUTensor} dst */
   const first = (name, src, dst) => rival(device, name, buffers(src, dst), numbers(count));
+  /** @type {Recording} */
   const whole = (encoder) => encoder.copyBufferToBuffer(all.buffer, 0, other.buffer, 0, 2 * count * rowBytes);
   const scatterFirst = first("scatter", part, other);
   const zeroFirst = first("zero", part, other);
+  const gatherFirst = first("gather", all, partOut);
+  /** @type {Record<string, { ours: Recording, naive: Recording, written: number, touched: number }>} */
   const cases = {
     gather: {
       ours: (encoder) => GatherTokens.forward(all, indices, { out: partOut, encoder }),
-      naive: first("gather", all, partOut),
+      naive: gatherFirst,
       written: count,
       touched: 2 * count,
     },
@@ -131,7 +151,7 @@ async function rows(rowBytes, count) {
           encoder,
         }),
       naive: (encoder) => {
-        first.gather(encoder);
+        gatherFirst(encoder);
         zeroFirst(encoder);
       },
       written: count,
@@ -144,7 +164,7 @@ async function rows(rowBytes, count) {
           encoder,
         }),
       naive: (encoder) => {
-        first.gather(encoder);
+        gatherFirst(encoder);
         whole(encoder);
         zeroFirst(encoder);
       },
@@ -152,17 +172,21 @@ async function rows(rowBytes, count) {
       touched: 5 * count,
     },
   };
-  first.gather = cases.gather.naive;
   for (const [name, { ours, naive, written, touched }] of Object.entries(cases)) {
     if (!wanted(name)) continue;
     const found = await compare(clock, { ours, ...copies(written), naive }, rounds);
-    const bytes = [written * rowBytes, touched * rowBytes];
-    console.log(line([name, `${rowBytes} B`, count, ...figures(found, ...bytes)]));
+    console.log(
+      line([name, `${rowBytes} B`, count, ...figures(found, written * rowBytes, touched * rowBytes)]),
+    );
   }
   for (const t of [indices, all, other, part, partOut]) dispose(t);
 }
 
-/** Time, bandwidth and ratios. */
+/**
+ * Time, bandwidth and ratios.
+ * @param {Record<"ours" | "copy" | "buffer" | "naive", { ms: number, ratio: number }>} found
+ * @param {number} written
+ */
 function figures({ ours, copy, buffer, naive }, written, touched = 2 * written) {
   return [
     fixed(ours.ms),
@@ -174,6 +198,7 @@ function figures({ ours, copy, buffer, naive }, written, touched = 2 * written) 
   ];
 }
 
+/** @param {number} seq */
 async function masks(seq) {
   const kept = seq / 2;
   const { sampledIndices } = gptSampleTokens({ reservedLength: kept, seqLength: seq, batchSize: 1, seed: 1 });
@@ -181,14 +206,17 @@ async function masks(seq) {
   const [mask, out] = [zeros([1, 1, seq, seq]), zeros([1, 1, kept, kept])];
   const buffers = { src: mask.buffer, idx: indices.buffer, dst: out.buffer };
   const numbers = { rows: kept, words: kept, seq, kept };
+  /** @type {Record<"copy" | "buffer", Recording>} */
   const copies = {
     copy: rival(device, "copy", buffers, numbers),
     buffer: (encoder) => encoder.copyBufferToBuffer(mask.buffer, 0, out.buffer, 0, kept * kept * 4),
   };
-  for (const [name, ours, first] of [
+  /** @type {[name: string, ours: Recording, first: string][]} */
+  const operations = [
     ["mask gather", (encoder) => maskGather(mask, indices, { out, encoder }), "maskGather"],
     ["mask slice", (encoder) => maskSlice(mask, kept, { out, encoder }), "maskSlice"],
-  ]) {
+  ];
+  for (const [name, ours, first] of operations) {
     if (!wanted(name)) continue;
     const naive = rival(device, first, buffers, numbers);
     const found = await compare(clock, { ours, ...copies, naive }, rounds);
@@ -207,9 +235,11 @@ async function steps() {
   const held = [0, 1].map(() =>
     toGPU(tensor(new Int32Array(layers * batch * kept), [layers, batch, kept]), device),
   );
+  /** @param {number} step */
   const draw = (step) =>
     gptSampleTokens({ reservedLength: kept, seqLength: seq, batchSize: batch, layers, seed: 1, step })
       .sampledIndices;
+  /** @param {GPUTensor} indices */
   const move = (indices) => {
     const encoder = device.createCommandEncoder();
     for (let l = 0; l < layers; l++) {
@@ -221,6 +251,7 @@ async function steps() {
   const done = () => device.queue.onSubmittedWorkDone();
   const ready = toGPU(draw(0), device);
   const STEPS = 4;
+  /** @type {Record<string, () => Promise<void>>} */
   const ways = {
     "gather and scatter alone": async () => {
       for (let i = 0; i < STEPS; i++) {
@@ -247,6 +278,7 @@ async function steps() {
       await done();
     },
   };
+  /** @type {Record<string, number[]>} */
   const samples = Object.fromEntries(Object.keys(ways).map((name) => [name, []]));
   for (let round = 0; round <= rounds; round++) {
     for (const [name, run] of Object.entries(ways)) {
@@ -255,14 +287,15 @@ async function steps() {
       if (round > 0) samples[name].push((performance.now() - start) / STEPS);
     }
   }
-  const middle = (list) => list.sort((a, b) => a - b)[list.length >> 1];
-  const alone = middle(samples["gather and scatter alone"]);
+  const alone = median(samples["gather and scatter alone"]);
   const lines = Object.entries(samples).map(([name, list]) => [
     name,
-    fixed(middle(list)),
-    fixed(middle(list) / alone),
+    fixed(median(list)),
+    fixed(median(list) / alone),
   ]);
-  return [`[L,B,S,K,C] = [${layers},${batch},${seq},${kept},${channels}], float32, wall time`, lines];
+  /** @type {[string, string[][]]} */
+  const result = [`[L,B,S,K,C] = [${layers},${batch},${seq},${kept},${channels}], float32, wall time`, lines];
+  return result;
 }
 
 const { vendor, architecture, description } = device.adapterInfo;

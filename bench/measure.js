@@ -1,16 +1,23 @@
-// @ts-nocheck: not yet typed
 /** Times alternating runs in one process, so that what else the machine does falls on all alike. */
 
 /** Shortest sample, ms: below it, timers and interruptions would be seen more than the work. */
 const SAMPLE_MS = 4;
 
-/** The middle one of some values, or the mean of the middle two. */
+/**
+ * The middle one of some values, or the mean of the middle two.
+ * @param {readonly number[]} values
+ */
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/**
+ * @param {() => unknown} run
+ * @param {number} repeats
+ * @param {() => number} clock
+ */
 function time(run, repeats, clock) {
   const start = clock();
   for (let i = 0; i < repeats; i++) run();
@@ -26,19 +33,26 @@ export function processorTime() {
 /**
  * Median milliseconds of each function, all warmed up first and then run in turns.
  *
- * @param {Record<string, () => unknown>} contestants
+ * @template {string} Name
+ * @param {Record<Name, () => unknown>} contestants
  * @param {{ rounds?: number, clock?: () => number, sampleMs?: number }} options Milliseconds by `clock`: of the wall by
  *   default. With a `sampleMs` of 0 each sample is a single run, which finds caches as the contestant before left them.
- * @returns {Record<string, number>}
+ * @returns {Record<Name, number>}
  */
 export function compare(
   contestants,
   { rounds = 15, clock = () => performance.now(), sampleMs = SAMPLE_MS } = {},
 ) {
-  const entries = Object.entries(contestants).map(([name, run]) => {
+  const named = /** @type {[Name, () => unknown][]} */ (Object.entries(contestants));
+  const entries = named.map(([name, run]) => {
     time(run, 3, clock);
     const once = time(run, 3, clock);
-    return { name, run, repeats: Math.max(1, Math.ceil(sampleMs / once)), samples: [] };
+    return {
+      name,
+      run,
+      repeats: Math.max(1, Math.ceil(sampleMs / once)),
+      samples: /** @type {number[]} */ ([]),
+    };
   });
   for (let round = 0; round < rounds; round++) {
     for (const entry of entries) {
@@ -46,11 +60,17 @@ export function compare(
       entry.samples.push(time(entry.run, entry.repeats, clock));
     }
   }
-  return Object.fromEntries(entries.map(({ name, samples }) => [name, median(samples)]));
+  const medians = entries.map(({ name, samples }) => [name, median(samples)]);
+  return /** @type {Record<Name, number>} */ (Object.fromEntries(medians));
 }
 
-/** A Markdown table. */
+/**
+ * A Markdown table.
+ * @param {readonly string[]} header
+ * @param {readonly (readonly (string | number)[])[]} rows
+ */
 export function table(header, rows) {
+  /** @param {readonly (string | number)[]} cells */
   const line = (cells) => `| ${cells.join(" | ")} |`;
   return [line(header), line(header.map(() => "---")), ...rows.map(line)].join("\n");
 }

@@ -1,4 +1,3 @@
-// @ts-nocheck: not yet typed
 // Rows of tokens in TF.js: this library's kernels against TF.js's own best way, on each backend.
 //   node bench/tfjs.js [backend ...]     after node scripts/build.js; installs TF.js on the first run
 // Processor time, which other work on the machine touches less than the wall's: a ratio is the median of TF.js's over
@@ -9,7 +8,7 @@ import { build } from "esbuild";
 import { gptSampleTokens, layerOf } from "random-ltd";
 import { loadSwiftShader } from "../scripts/swiftshader.js";
 import { bundle, folder, loadTF } from "../scripts/tfjs/load.js";
-import { processorTime } from "./measure.js";
+import { median, processorTime } from "./measure.js";
 
 loadSwiftShader();
 const { create, globals } = await import("webgpu");
@@ -20,10 +19,17 @@ const tf = await loadTF();
 
 // The public entry, its TF.js being the one of the bundle.
 const outfile = `${folder}bench-${process.pid}.mjs`;
+/** @param {import("esbuild").PluginBuild} b */
 const named = (b) => b.onResolve({ filter: /^@tensorflow\// }, () => ({ path: bundle, external: true }));
 const entry = { stdin: { contents: 'export * from "random-ltd/tfjs";', resolveDir: import.meta.dirname } };
-await build({ ...entry, outfile, bundle: true, format: "esm", plugins: [{ name: "tf", setup: named }] });
-const { GatherTokens, ScatterTokens } = await import(pathToFileURL(outfile));
+await build({
+  ...entry,
+  outfile,
+  bundle: true,
+  format: "esm",
+  plugins: [{ name: "tf", setup: (b) => void named(b) }],
+});
+const { GatherTokens, ScatterTokens } = await import(pathToFileURL(outfile).href);
 
 const SIZES = [
   { B: 8, S: 512, K: 256, C: 256 },
@@ -40,7 +46,14 @@ const EFFORTS = {
   webgpu: { rounds: 41, sample: 40 },
 };
 
-/** Milliseconds of one of `n` runs of `fn`, their work done. */
+/** @typedef {import("@tensorflow/tfjs-core").Tensor} Tensor */
+/** @typedef {() => Tensor | Tensor[]} Way */
+
+/**
+ * Milliseconds of one of `n` runs of `fn`, their work done.
+ * @param {Way} fn
+ * @param {number} n
+ */
 async function time(fn, n) {
   const start = processorTime();
   for (let i = 0; i < n; i++) for (const t of [fn()].flat()) t.dispose();
@@ -53,11 +66,14 @@ async function time(fn, n) {
   return (processorTime() - start) / n;
 }
 
-const median = (times) => [...times].sort((a, b) => a - b)[times.length >> 1];
-
-/** Milliseconds of several ways that take turns, in each round in the other order. */
+/**
+ * Milliseconds of several ways that take turns, in each round in the other order.
+ * @param {Record<string, Way>} ways
+ * @returns {Promise<Record<string, number[]>>}
+ */
 async function compare(ways) {
-  const { rounds, sample } = EFFORTS[tf.getBackend()];
+  const { rounds, sample } = EFFORTS[/** @type {keyof typeof EFFORTS} */ (tf.getBackend())];
+  /** @type {{ name: string, fn: Way, n: number, times: number[] }[]} */
   const all = [];
   for (const [name, fn] of Object.entries(ways)) {
     let n = 8;
@@ -71,6 +87,7 @@ async function compare(ways) {
 }
 
 // What TF.js itself takes for any kernel of one result on wasm.
+/** @param {{ backend: any, attrs: any }} call */
 const kernelFunc = ({ backend, attrs }) => backend.makeOutput(attrs.shape, "float32");
 tf.registerKernel({ kernelName: "OutputAlone", backendName: "wasm", kernelFunc });
 
@@ -92,7 +109,9 @@ for (const backend of backends) {
     const nd = tf.tensor(pairs, [B, K, 2], "int32");
     // On cpu TF.js writes into its very input, so that one is copied first.
     const copied = () => (backend === "cpu" ? tf.tensor(x.dataSync().slice(), x.shape) : x);
+    /** @param {Tensor} y */
     const update = (y) => tf.tidy(() => tf.tensorScatterUpdate(copied(), nd, y));
+    /** @type {Record<string, Record<string, Way>>} */
     const operations = {
       "gather, forward": {
         ours: () => GatherTokens.forward(x, indices),
