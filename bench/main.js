@@ -1,4 +1,3 @@
-// @ts-nocheck: not yet typed
 // Medians of alternating runs, as Markdown: node bench/main.js [--rounds N] [--wall] [--json FILE]
 //   [sampling|rows|masks|jax ...]
 // --wall: jax by the wall clock, on a machine that does nothing else; by processor time otherwise.
@@ -22,6 +21,7 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
+/** @type {Record<string, unknown>} */
 const results = {};
 for (const name of positionals.length ? positionals : benches) {
   if (!benches.includes(name)) {

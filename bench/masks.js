@@ -1,4 +1,3 @@
-// @ts-nocheck: not yet typed
 import { gptSampleTokens, maskGather, tensor } from "random-ltd";
 import { compare, table } from "./measure.js";
 
@@ -6,6 +5,12 @@ const CARRIERS = { float32: Float32Array, bfloat16: Uint16Array, uint8: Uint8Arr
 /** Float32Array elements are picked as integers: the fastest form, and NaN payloads survive it. */
 const INTEGERS = { float32: Uint32Array, bfloat16: Uint16Array, uint8: Uint8Array };
 
+/** @typedef {keyof typeof CARRIERS} DType */
+
+/**
+ * @param {{ layers: number, batch: number, heads: number, seq: number, kept: number, dtype: DType }} sizes
+ * @param {number} rounds
+ */
 function measure({ layers, batch, heads, seq, kept, dtype }, rounds) {
   const mask = tensor(
     new CARRIERS[dtype](batch * heads * seq * seq).fill(1),
@@ -21,8 +26,8 @@ function measure({ layers, batch, heads, seq, kept, dtype }, rounds) {
   });
   const out = maskGather(mask, sampledIndices);
   const same = out.data.slice();
-  const from = new INTEGERS[dtype](mask.data.buffer);
-  const to = new INTEGERS[dtype](same.buffer);
+  const from = new INTEGERS[dtype](/** @type {ArrayBuffer} */ (mask.data.buffer));
+  const to = new INTEGERS[dtype](/** @type {ArrayBuffer} */ (same.buffer));
   const loop = () => {
     let n = 0;
     for (let lb = 0; lb < layers * batch; lb++) {
@@ -39,16 +44,22 @@ function measure({ layers, batch, heads, seq, kept, dtype }, rounds) {
     { copy: () => out.data.set(same), ours: () => maskGather(mask, sampledIndices, { out }), loop },
     { rounds },
   );
+  /** @param {keyof typeof ms} name */
   const ns = (name) => ((ms[name] * 1e6) / out.data.length).toFixed(2);
+  /** @param {keyof typeof ms} name */
   const cell = (name) => `${ns(name)} (${(ms[name] / ms.copy).toFixed(2)})`;
   const shape = `${batch}x${heads}x${seq}x${seq} to ${kept}, ${layers} layers`;
   const cells = [dtype, shape, ns("copy"), cell("ours"), cell("loop"), (ms.loop / ms.ours).toFixed(1)];
   return { cells, data: { layers, batch, heads, seq, kept, dtype, ms } };
 }
 
-/** Masks among retained tokens against one contiguous copy of the result, and against a loop in JavaScript. */
+/**
+ * Masks among retained tokens against one contiguous copy of the result, and against a loop in JavaScript.
+ * @param {number} rounds
+ */
 export function masks(rounds) {
-  const measured = Object.keys(CARRIERS).flatMap((dtype) => [
+  const dtypes = /** @type {DType[]} */ (Object.keys(CARRIERS));
+  const measured = dtypes.flatMap((dtype) => [
     measure({ layers: 12, batch: 4, heads: 1, seq: 512, kept: 256, dtype }, rounds),
     measure({ layers: 1, batch: 4, heads: 1, seq: 1024, kept: 128, dtype }, rounds),
   ]);

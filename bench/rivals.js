@@ -1,7 +1,12 @@
-// @ts-nocheck: not yet typed
 /** Other ways to draw K of S positions, ascending, each as fast as plain JavaScript was found to do it. */
 
-/** Fisher-Yates over a permutation that is never reset (any permutation will do), then a typed sort. */
+/** @typedef {(out: Int32Array, start: number, kept: number) => void} Draw Draws a row into `out` from `start` on. */
+
+/**
+ * Fisher-Yates over a permutation that is never reset (any permutation will do), then a typed sort.
+ * @param {number} seqLength
+ * @returns {Draw}
+ */
 export function fisherYatesSort(seqLength) {
   const permutation = Int32Array.from({ length: seqLength }, (_, i) => i);
   return (out, start, kept) => {
@@ -12,7 +17,11 @@ export function fisherYatesSort(seqLength) {
   };
 }
 
-/** The same, put into order by marking positions and reading the marks. */
+/**
+ * The same, put into order by marking positions and reading the marks.
+ * @param {number} seqLength
+ * @returns {Draw}
+ */
 export function fisherYatesMarks(seqLength) {
   const permutation = Int32Array.from({ length: seqLength }, (_, i) => i);
   const marks = new Uint8Array(seqLength);
@@ -30,7 +39,11 @@ export function fisherYatesMarks(seqLength) {
   };
 }
 
-/** The same with a bitmap: 32 marks a word, of which only those that are set cost time. */
+/**
+ * The same with a bitmap: 32 marks a word, of which only those that are set cost time.
+ * @param {number} seqLength
+ * @returns {Draw}
+ */
 export function fisherYatesBitmap(seqLength) {
   const permutation = Int32Array.from({ length: seqLength }, (_, i) => i);
   const bitmap = new Uint32Array(Math.ceil(seqLength / 32));
@@ -47,6 +60,10 @@ export function fisherYatesBitmap(seqLength) {
   };
 }
 
+/**
+ * @param {Int32Array} permutation
+ * @param {number} kept
+ */
 function shuffle(permutation, kept) {
   const length = permutation.length;
   for (let i = 0; i < kept; i++) {
@@ -57,7 +74,11 @@ function shuffle(permutation, kept) {
   }
 }
 
-/** Selection sampling: Knuth, TAOCP volume 2, 3.4.2, algorithm S. */
+/**
+ * Selection sampling: Knuth, TAOCP volume 2, 3.4.2, algorithm S.
+ * @param {number} seqLength
+ * @returns {Draw}
+ */
 export function selectionSampling(seqLength) {
   return (out, start, kept) => {
     let wanted = kept;
@@ -71,7 +92,11 @@ export function selectionSampling(seqLength) {
   };
 }
 
-/** The same without a branch, over an xorshift32 (Marsaglia 2003) of its own: not seeded by position. */
+/**
+ * The same without a branch, over an xorshift32 (Marsaglia 2003) of its own: not seeded by position.
+ * @param {number} seqLength
+ * @returns {Draw}
+ */
 export function selectionXorshift(seqLength) {
   let state = 0x9e3779b9;
   return (out, start, kept) => {
@@ -91,7 +116,11 @@ export function selectionXorshift(seqLength) {
   };
 }
 
-/** A random key for each position, in the low bits of which the position travels, and a typed sort. */
+/**
+ * A random key for each position, in the low bits of which the position travels, and a typed sort.
+ * @param {number} seqLength
+ * @returns {Draw}
+ */
 export function sortKeys(seqLength) {
   const keys = new Float64Array(seqLength);
   return (out, start, kept) => {

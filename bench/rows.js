@@ -1,4 +1,3 @@
-// @ts-nocheck: not yet typed
 import { GatherTokens, gptSampleTokens, layerOf, ScatterTokens, tensor } from "random-ltd";
 import { benchCore } from "./bench-core.js";
 import { compare, table } from "./measure.js";
@@ -7,7 +6,16 @@ const BATCH = 4;
 /** MiB of hidden states: as many as a small model has, and as many as no cache holds. */
 const SIZES = [8, 32];
 
-/** `TypedArray.set` for each row, as one would write it by hand. */
+/**
+ * `TypedArray.set` for each row, as one would write it by hand.
+ * @param {Uint8Array} to
+ * @param {Uint8Array} from
+ * @param {Int32Array} positions
+ * @param {number} seq
+ * @param {number} kept
+ * @param {number} bytes
+ * @param {boolean} gather
+ */
 function setRows(to, from, positions, seq, kept, bytes, gather) {
   for (let b = 0; b < BATCH; b++) {
     for (let k = 0; k < kept; k++) {
@@ -19,6 +27,13 @@ function setRows(to, from, positions, seq, kept, bytes, gather) {
   }
 }
 
+/**
+ * @param {import("./bench-core.js").BenchCore} core
+ * @param {number} bytes
+ * @param {number} share
+ * @param {number} size
+ * @param {number} rounds
+ */
 function measure(core, bytes, share, size, rounds) {
   const seq = Math.floor((size * 2 ** 20) / BATCH / bytes);
   const kept = Math.floor(seq / share);
@@ -56,7 +71,9 @@ function measure(core, bytes, share, size, rounds) {
     },
     { rounds: 4 * rounds, sampleMs: 0 },
   );
+  /** @param {keyof typeof ms} name */
   const ns = (name) => ((ms[name] * 1e6) / (BATCH * kept)).toFixed(1);
+  /** @param {keyof typeof ms} name */
   const cell = (name) => `${ns(name)} (${(ms[name] / ms.copy).toFixed(2)})`;
   const cells = [
     bytes,
@@ -72,7 +89,10 @@ function measure(core, bytes, share, size, rounds) {
   return { cells, data: { bytes, share, size, ms } };
 }
 
-/** Rows of tokens against one contiguous copy of as many bytes, and against a `TypedArray.set` a row. */
+/**
+ * Rows of tokens against one contiguous copy of as many bytes, and against a `TypedArray.set` a row.
+ * @param {number} rounds
+ */
 export async function rows(rounds) {
   const core = await benchCore();
   const measured = [4, 16, 64, 256, 384, 1024, 4096].flatMap((bytes) =>

@@ -1,10 +1,13 @@
-// @ts-nocheck: not yet typed
 import { spawnSync } from "node:child_process";
 import { gptSampleTokens } from "random-ltd";
 import { findPython } from "../scripts/python.js";
 import { benchCore, shippedCore } from "./bench-core.js";
 import { compare, table } from "./measure.js";
 import * as rivals from "./rivals.js";
+
+/** @typedef {import("./bench-core.js").BenchCore} BenchCore */
+/** @typedef {import("./bench-core.js").Core} Core */
+/** @typedef {{ layers?: number, batchSize: number, seqLength: number, reservedLength: number }} Shape */
 
 const CASES = [
   { layers: 24, batchSize: 8, seqLength: 2048, reservedLength: 1024 },
@@ -19,7 +22,11 @@ const LENGTHS = [64, 197, 256, 512, 1024, 2048, 4096, 8192, 16384, 65536, 2 ** 1
 /** Tokens of a call in the sweep over lengths: alike for all, as to have memory for the result takes time too. */
 const TOKENS = 2 ** 22;
 
-/** What rival libraries in Python take, ns a token by name, a record for each case; none where there is no numpy. */
+/**
+ * What rival libraries in Python take, ns a token by name, a record for each case; none where there is no numpy.
+ * @param {number} rounds
+ * @returns {Record<string, number>[]}
+ */
 function python(rounds) {
   const found = findPython(["numpy"]);
   if (!found) return CASES.map(() => ({}));
@@ -30,7 +37,12 @@ function python(rounds) {
   return JSON.parse(stdout);
 }
 
-/** jax-js's own way: the K largest of random numbers, and a sort. */
+/**
+ * jax-js's own way: the K largest of random numbers, and a sort.
+ * @param {number} rows
+ * @param {number} seqLength
+ * @param {number} kept
+ */
 async function jaxTopK(rows, seqLength, kept) {
   const { lax, numpy: np, random } = await import("@jax-js/jax");
   let seed = 0;
@@ -42,7 +54,11 @@ async function jaxTopK(rows, seqLength, kept) {
   };
 }
 
-/** What the core does of a call, its positions left where they are: no memory for a result, no copy, no checks. */
+/**
+ * What the core does of a call, its positions left where they are: no memory for a result, no copy, no checks.
+ * @param {Core} core
+ * @param {Shape} shape
+ */
 function drawn(core, { layers = 1, batchSize, seqLength, reservedLength }) {
   const piece = core.stageBytes() >> 2;
   const atOnce = Math.floor(piece / reservedLength);
@@ -64,13 +80,22 @@ function drawn(core, { layers = 1, batchSize, seqLength, reservedLength }) {
   };
 }
 
-/** Nanoseconds a token of a case, by contestant. */
+/**
+ * Nanoseconds a token of a case, by contestant.
+ * @param {BenchCore} core
+ * @param {Core} shipped
+ * @param {Required<Shape>} shape
+ * @param {number} rounds
+ * @returns {Record<string, number>}
+ */
 function measure(core, shipped, shape, rounds) {
   let step = 0;
   const { layers, batchSize, seqLength, reservedLength } = shape;
+  /** @param {(layer: number, rows: number, seqLength: number) => unknown} run */
   const eachLayer = (run) => () => {
     for (let layer = 0; layer < layers; layer++) run(layer, batchSize, seqLength);
   };
+  /** @type {Record<string, () => unknown>} */
   const contestants = {
     floor: eachLayer(core.keysOnly),
     scalar: eachLayer(core.scalarKeys),
@@ -87,12 +112,19 @@ function measure(core, shipped, shape, rounds) {
     };
   }
   const ms = compare(contestants, { rounds });
+  /** @param {number} ms */
   const perToken = (ms) => (ms * 1e6) / (layers * batchSize * seqLength);
   const ns = Object.fromEntries(Object.entries(ms).map(([name, time]) => [name, perToken(time)]));
   return ns;
 }
 
-/** Nanoseconds a token over the length of rows, K = S/2. */
+/**
+ * Nanoseconds a token over the length of rows, K = S/2.
+ * @param {BenchCore} core
+ * @param {Core} shipped
+ * @param {number} seqLength
+ * @param {number} rounds
+ */
 function measureLength(core, shipped, seqLength, rounds) {
   const rows = Math.max(1, Math.floor(TOKENS / seqLength));
   const shape = { batchSize: rows, seqLength, reservedLength: seqLength >> 1 };
@@ -100,11 +132,15 @@ function measureLength(core, shipped, seqLength, rounds) {
   const floor = () => core.keysOnly(0, rows, seqLength);
   const ours = () => gptSampleTokens({ ...shape, seed: 7, step: step++ });
   const ms = compare({ floor, core: drawn(shipped, shape), ours }, { rounds });
+  /** @param {keyof typeof ms} name */
   const ns = (name) => (ms[name] * 1e6) / (rows * seqLength);
   return { seqLength, floor: ns("floor"), core: ns("core"), ours: ns("ours") };
 }
 
-/** One row, all arguments checked: microseconds. */
+/**
+ * One row, all arguments checked: microseconds.
+ * @param {number} rounds
+ */
 function measureCalls(rounds) {
   let step = 0;
   return [64, 256, 1024].map((seqLength) => {
@@ -116,17 +152,20 @@ function measureCalls(rounds) {
   });
 }
 
-/** Sampling beside the keys alone and beside other ways to draw, over the length of rows, and in small calls. */
+/**
+ * Sampling beside the keys alone and beside other ways to draw, over the length of rows, and in small calls.
+ * @param {number} rounds
+ */
 export async function sampling(rounds) {
   const [core, shipped] = [await benchCore(), await shippedCore()];
   core.setSeed(7, 0, 3);
   core.setScalarSeed(7, 0, 3);
   const calls = measureCalls(rounds);
   const others = python(rounds);
-  const cases = CASES.map((shape, i) => ({
-    ...shape,
-    ns: { ...measure(core, shipped, shape, rounds), ...others[i] },
-  }));
+  const cases = CASES.map((shape, i) => {
+    const ns = { ...measure(core, shipped, shape, rounds), ...others[i] };
+    return { ...shape, ns };
+  });
   const lengths = LENGTHS.map((seqLength) => measureLength(core, shipped, seqLength, rounds));
 
   // Last, as its heap is large; and so slow that few runs do.
@@ -136,6 +175,7 @@ export async function sampling(rounds) {
     ns["jax-js topK"] = (jax * 1e6) / (layers * batchSize * seqLength);
   }
 
+  /** @param {number} ns @param {number} floor */
   const inFloors = (ns, floor) => `${ns.toFixed(2)} (${(ns / floor).toFixed(2)})`;
   const names = cases.map(({ layers, batchSize, seqLength, reservedLength }) => {
     return `${layers}x${batchSize}x${seqLength}, ${reservedLength}`;
@@ -143,6 +183,7 @@ export async function sampling(rounds) {
   const rivalNames = Object.keys(cases[0].ns).filter(
     (name) => !["floor", "scalar", "core", "ours"].includes(name),
   );
+  /** @param {string} label @param {(ns: Record<string, number>) => string} cell */
   const line = (label, cell) => [label, ...cases.map(({ ns }) => cell(ns))];
   const best = Math.min(...lengths.filter(({ seqLength }) => seqLength >= 1024).map(({ ours }) => ours));
   const text = [
