@@ -8,7 +8,7 @@ import { type Project, packedProject } from "./suites/packed.ts";
 describe("the packed package", () => {
   let project: Project;
   beforeAll(() => {
-    project = packedProject();
+    project = packedProject({ byNPM: true });
   });
   afterAll(() => project.remove());
 

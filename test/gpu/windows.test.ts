@@ -287,9 +287,9 @@ describeOnDawn("tensors beyond a binding", take, () => {
     }
   });
 
-  test.each([0, 1])("65535 workgroups, and %i row more", { timeout: 300_000 }, async (more) => {
+  test("65535 workgroups, and a row more", { timeout: 300_000 }, async () => {
     stateOf(device).limits.bindingBytes = device.limits.maxStorageBufferBindingSize;
-    const kept = 65535 * 256 + more; // a lane a row
+    const kept = 65535 * 256 + 1; // a lane a row
     const all = random("uint32", [1, kept + 5, 1], 1);
     const part = random("uint32", [1, kept, 1], 2);
     const positions = new Int32Array(kept);
@@ -312,7 +312,9 @@ describeOnDawn("tensors beyond a binding", take, () => {
       // 800 indices: within a row of the batch, and over its rows. An even seed has them uploaded, an odd one on the GPU.
       for (const seed of [2, 3]) {
         await checkTokens(device, { ...base, batch: 1, seq: 1000, kept: 800, channels: 3, batchFirst, seed });
-        await checkTokens(device, { ...base, batch: 40, seq: 31, kept: 20, channels: 8, batchFirst, seed });
+        // Rows of 16 or 8 bytes: each window of one tensor meets each of the others', so twice as long takes eight times.
+        const channels = dtype === "uint8" ? 8 : 4;
+        await checkTokens(device, { ...base, batch: 40, seq: 31, kept: 20, channels, batchFirst, seed });
       }
       // Both sides of what a window takes of a binding, and of a whole one.
       for (const kept of [383, 384, 385, 511, 512, 513]) {

@@ -196,8 +196,10 @@ export class Held {
 
   async check(): Promise<void> {
     for (const { name, t } of this.#guarded) expectGuards(t, name);
-    for (const { name, on, bytes } of this.#inputs) {
-      expectBytes(bytesOf(await this.#harness.get(on)), bytes, `the input ${name}`);
-    }
+    // All at once: on a device each is a wait of its own.
+    const reads = this.#inputs.map(async ({ name, on, bytes }) =>
+      expectBytes(bytesOf(await this.#harness.get(on)), bytes, `the input ${name}`),
+    );
+    await Promise.all(reads);
   }
 }

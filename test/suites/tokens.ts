@@ -187,8 +187,10 @@ async function checkScatterBackward(harness: Harness, c: TokenCase, bytes?: Cont
   const expectedAll = plainZeroRows(p.sizes, p.allBytes, p.positions);
   const expectedPart = plainGather(p.sizes, p.allBytes, p.positions);
   const both = async (g: { allActivationsGrad: Tensor; layerActivationsGrad: Tensor }, what: string) => {
-    await p.expectAll(g.allActivationsGrad, expectedAll, `allActivationsGrad, ${what}`);
-    await p.expectPart(g.layerActivationsGrad, expectedPart, `layerActivationsGrad, ${what}`);
+    await Promise.all([
+      p.expectAll(g.allActivationsGrad, expectedAll, `allActivationsGrad, ${what}`),
+      p.expectPart(g.layerActivationsGrad, expectedPart, `layerActivationsGrad, ${what}`),
+    ]);
   };
 
   await both(ScatterTokens.backward(grad, p.indices as IndexTensor, p.layout), "new tensors");
