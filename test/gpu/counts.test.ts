@@ -246,22 +246,28 @@ describeOnDawn("what a device is asked for", take, () => {
     await fresh.close();
   });
 
-  test("parameters of 8192 dispatches are kept, and no more", () => {
-    const { counts, stop } = counting(device);
-    const all = toGPU(random("float32", [1, 12_000, 4], 1), device);
+  /** Dispatches with parameters that no other has; `after` each one, beside so many bytes of its tensors. */
+  function dispatchesOfTheirOwn(count: number, after: (bytes: number) => void = () => {}): void {
+    const all = toGPU(random("float32", [1, count, 4], 1), device);
     const out = toGPU(random("float32", [1, 1, 4], 2), device);
     const position = toGPU(tensor(new Int32Array(1), [1, 1]), device);
-    const own = counts.createdBytes;
-    let most = 0;
-    for (let S = 1; S <= 12_000; S++) {
-      const part = gpuTensor(all.buffer, [1, S, 4], "float32", { device });
-      GatherTokens.forward(part, position, { out });
-      most = Math.max(most, counts.createdBytes - counts.destroyedBytes - own);
+    const bytes = [all, out, position].reduce((sum, { buffer }) => sum + buffer.size, 0);
+    for (let S = 1; S <= count; S++) {
+      GatherTokens.forward(gpuTensor(all.buffer, [1, S, 4], "float32", { device }), position, { out });
+      after(bytes);
     }
+    for (const t of [all, out, position]) dispose(t);
+  }
+
+  test("parameters of 8192 dispatches are kept, and no more", () => {
+    const { counts, stop } = counting(device);
+    let most = 0;
+    dispatchesOfTheirOwn(12_000, (tensors) => {
+      most = Math.max(most, counts.createdBytes - counts.destroyedBytes - tensors);
+    });
     stop();
     expect(most).toBeGreaterThan(2 ** 20);
     expect(most).toBeLessThanOrEqual(2 * 2 ** 20 + 64 * 1024);
-    for (const t of [all, out, position]) dispose(t);
   });
 
   test("what an encoder recorded is not destroyed, and goes with it", async () => {
@@ -311,17 +317,7 @@ describeOnDawn("what a device is asked for", take, () => {
       );
       dispose(large);
     }
-    // More dispatches, each of parameters of its own, than are kept.
-    const large = toGPU(random("uint8", [1, 3000, 1], 1), device);
-    const ascending = Int32Array.from({ length: 3000 }, (_, k) => k);
-    for (let K = 1; K < 3000; K++) {
-      const positions = tensor(ascending.subarray(0, K), [1, K]);
-      const { allActivationsGrad, layerActivationsGrad } = ScatterTokens.backward(large, positions);
-      for (const t of [GatherTokens.forward(large, positions), allActivationsGrad, layerActivationsGrad]) {
-        dispose(t);
-      }
-    }
-    dispose(large);
+    dispatchesOfTheirOwn(9000);
     device.queue.submit([encoder.finish()]);
     const expected = bytesOf(ScatterTokens.forward(all, part, indices));
     expectBytes(bytesOf(await toCPU(out)), expected, "the copy");
