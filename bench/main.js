@@ -1,6 +1,6 @@
 // Medians of alternating runs, as Markdown: node bench/main.js [--rounds N] [--wall] [--json FILE]
 //   [sampling|rows|masks|jax ...]
-// --wall: jax by the wall clock, on a machine that does nothing else; by processor time otherwise.
+// --wall: by the wall clock, on a machine that does nothing else; by processor time otherwise.
 // --json: the numbers beside the tables, with the machine and the date; build/bench.json by default.
 
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -15,7 +15,7 @@ process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 const benches = ["sampling", "rows", "masks", "jax"];
 const { values, positionals } = parseArgs({
   options: {
-    rounds: { type: "string", default: "15" },
+    rounds: { type: "string", default: "9" },
     wall: { type: "boolean", default: false },
     json: { type: "string", default: "build/bench.json" },
   },
@@ -37,5 +37,5 @@ const machine = { processor: os.cpus()[0].model, cores: os.cpus().length, node: 
 mkdirSync(dirname(values.json), { recursive: true });
 writeFileSync(
   values.json,
-  `${JSON.stringify({ date: new Date().toISOString(), machine, rounds: Number(values.rounds), results }, null, 2)}\n`,
+  `${JSON.stringify({ date: new Date().toISOString(), machine, rounds: Number(values.rounds), wall: values.wall, results }, null, 2)}\n`,
 );

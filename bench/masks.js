@@ -1,5 +1,5 @@
 import { gptSampleTokens, maskGather, tensor } from "random-ltd";
-import { compare, table } from "./measure.js";
+import { clockOf, compare, table } from "./measure.js";
 
 const CARRIERS = { float32: Float32Array, bfloat16: Uint16Array, uint8: Uint8Array };
 /** Float32Array elements are picked as integers: the fastest form, and NaN payloads survive it. */
@@ -10,8 +10,9 @@ const INTEGERS = { float32: Uint32Array, bfloat16: Uint16Array, uint8: Uint8Arra
 /**
  * @param {{ layers: number, batch: number, heads: number, seq: number, kept: number, dtype: DType }} sizes
  * @param {number} rounds
+ * @param {boolean} wall
  */
-function measure({ layers, batch, heads, seq, kept, dtype }, rounds) {
+function measure({ layers, batch, heads, seq, kept, dtype }, rounds, wall) {
   const mask = tensor(
     new CARRIERS[dtype](batch * heads * seq * seq).fill(1),
     [batch, heads, seq, seq],
@@ -42,7 +43,7 @@ function measure({ layers, batch, heads, seq, kept, dtype }, rounds) {
   };
   const ms = compare(
     { copy: () => out.data.set(same), ours: () => maskGather(mask, sampledIndices, { out }), loop },
-    { rounds },
+    { rounds, clock: clockOf(wall) },
   );
   /** @param {keyof typeof ms} name */
   const ns = (name) => ((ms[name] * 1e6) / out.data.length).toFixed(2);
@@ -56,12 +57,13 @@ function measure({ layers, batch, heads, seq, kept, dtype }, rounds) {
 /**
  * Masks among retained tokens against one contiguous copy of the result, and against a loop in JavaScript.
  * @param {number} rounds
+ * @param {boolean} wall
  */
-export function masks(rounds) {
+export function masks(rounds, wall) {
   const dtypes = /** @type {DType[]} */ (Object.keys(CARRIERS));
   const measured = dtypes.flatMap((dtype) => [
-    measure({ layers: 12, batch: 4, heads: 1, seq: 512, kept: 256, dtype }, rounds),
-    measure({ layers: 1, batch: 4, heads: 1, seq: 1024, kept: 128, dtype }, rounds),
+    measure({ layers: 12, batch: 4, heads: 1, seq: 512, kept: 256, dtype }, rounds, wall),
+    measure({ layers: 1, batch: 4, heads: 1, seq: 1024, kept: 128, dtype }, rounds, wall),
   ]);
   const header = ["dtype", "mask", "copy", "maskGather", "JavaScript loop", "loop / ours"];
   const title = "Masks, ns an entry of the result; in brackets, multiples of one contiguous copy";

@@ -31,6 +31,14 @@ export function processorTime() {
 }
 
 /**
+ * The clock that is asked for: of the wall, or of the processor.
+ * @param {boolean} wall
+ */
+export function clockOf(wall) {
+  return wall ? () => performance.now() : processorTime;
+}
+
+/**
  * Median milliseconds of each function, all warmed up first and then run in turns.
  *
  * @template {string} Name

@@ -1,6 +1,6 @@
 import { GatherTokens, gptSampleTokens, layerOf, ScatterTokens, tensor } from "random-ltd";
 import { benchCore } from "./bench-core.js";
-import { compare, table } from "./measure.js";
+import { clockOf, compare, table } from "./measure.js";
 
 const BATCH = 4;
 /** MiB of hidden states: as many as a small model has, and as many as no cache holds. */
@@ -33,8 +33,9 @@ function setRows(to, from, positions, seq, kept, bytes, gather) {
  * @param {number} share
  * @param {number} size
  * @param {number} rounds
+ * @param {boolean} wall
  */
-function measure(core, bytes, share, size, rounds) {
+function measure(core, bytes, share, size, rounds, wall) {
   const seq = Math.floor((size * 2 ** 20) / BATCH / bytes);
   const kept = Math.floor(seq / share);
   const { sampledIndices } = gptSampleTokens({
@@ -69,7 +70,7 @@ function measure(core, bytes, share, size, rounds) {
       scatter: () => ScatterTokens.forward(states, part, indices, { inPlace: true }),
       scatterSet: () => setRows(states.data, part.data, indices.data, seq, kept, bytes, false),
     },
-    { rounds: 4 * rounds, sampleMs: 0 },
+    { rounds: 4 * rounds, sampleMs: 0, clock: clockOf(wall) },
   );
   /** @param {keyof typeof ms} name */
   const ns = (name) => ((ms[name] * 1e6) / (BATCH * kept)).toFixed(1);
@@ -92,11 +93,17 @@ function measure(core, bytes, share, size, rounds) {
 /**
  * Rows of tokens against one contiguous copy of as many bytes, and against a `TypedArray.set` a row.
  * @param {number} rounds
+ * @param {boolean} wall
  */
-export async function rows(rounds) {
+export async function rows(rounds, wall) {
   const core = await benchCore();
   const measured = [4, 16, 64, 256, 384, 1024, 4096].flatMap((bytes) =>
-    [2, 8].flatMap((share) => SIZES.map((size) => measure(core, bytes, share, size, rounds))),
+    [2, 8].flatMap((share) =>
+      // A loop over 2^22 short rows takes a quarter of a second, and says no more than one over fewer.
+      SIZES.filter((size) => bytes >= 64 || size === SIZES[0]).map((size) => {
+        return measure(core, bytes, share, size, rounds, wall);
+      }),
+    ),
   );
   const header = [
     "row, bytes",

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { gptSampleTokens } from "random-ltd";
 import { findPython } from "../scripts/python.js";
 import { benchCore, shippedCore } from "./bench-core.js";
-import { compare, table } from "./measure.js";
+import { clockOf, compare, table } from "./measure.js";
 import * as rivals from "./rivals.js";
 
 /** @typedef {import("./bench-core.js").BenchCore} BenchCore */
@@ -86,9 +86,10 @@ function drawn(core, { layers = 1, batchSize, seqLength, reservedLength }) {
  * @param {Core} shipped
  * @param {Required<Shape>} shape
  * @param {number} rounds
+ * @param {() => number} clock
  * @returns {Record<string, number>}
  */
-function measure(core, shipped, shape, rounds) {
+function measure(core, shipped, shape, rounds, clock) {
   let step = 0;
   const { layers, batchSize, seqLength, reservedLength } = shape;
   /** @param {(layer: number, rows: number, seqLength: number) => unknown} run */
@@ -111,7 +112,7 @@ function measure(core, shipped, shape, rounds) {
       return out;
     };
   }
-  const ms = compare(contestants, { rounds });
+  const ms = compare(contestants, { rounds, clock });
   /** @param {number} ms */
   const perToken = (ms) => (ms * 1e6) / (layers * batchSize * seqLength);
   const ns = Object.fromEntries(Object.entries(ms).map(([name, time]) => [name, perToken(time)]));
@@ -124,14 +125,15 @@ function measure(core, shipped, shape, rounds) {
  * @param {Core} shipped
  * @param {number} seqLength
  * @param {number} rounds
+ * @param {() => number} clock
  */
-function measureLength(core, shipped, seqLength, rounds) {
+function measureLength(core, shipped, seqLength, rounds, clock) {
   const rows = Math.max(1, Math.floor(TOKENS / seqLength));
   const shape = { batchSize: rows, seqLength, reservedLength: seqLength >> 1 };
   let step = 0;
   const floor = () => core.keysOnly(0, rows, seqLength);
   const ours = () => gptSampleTokens({ ...shape, seed: 7, step: step++ });
-  const ms = compare({ floor, core: drawn(shipped, shape), ours }, { rounds });
+  const ms = compare({ floor, core: drawn(shipped, shape), ours }, { rounds, clock });
   /** @param {keyof typeof ms} name */
   const ns = (name) => (ms[name] * 1e6) / (rows * seqLength);
   return { seqLength, floor: ns("floor"), core: ns("core"), ours: ns("ours") };
@@ -140,14 +142,15 @@ function measureLength(core, shipped, seqLength, rounds) {
 /**
  * One row, all arguments checked: microseconds.
  * @param {number} rounds
+ * @param {() => number} clock
  */
-function measureCalls(rounds) {
+function measureCalls(rounds, clock) {
   let step = 0;
   return [64, 256, 1024].map((seqLength) => {
     const shape = { batchSize: 1, seqLength, reservedLength: seqLength >> 1, seed: 7 };
     const call = () => gptSampleTokens({ ...shape, step: step++ });
     for (let i = 0; i < 20000; i++) call(); // until it is compiled
-    const ms = compare({ call }, { rounds });
+    const ms = compare({ call }, { rounds, clock });
     return { seqLength, us: ms.call * 1000 };
   });
 }
@@ -155,23 +158,25 @@ function measureCalls(rounds) {
 /**
  * Sampling beside the keys alone and beside other ways to draw, over the length of rows, and in small calls.
  * @param {number} rounds
+ * @param {boolean} wall
  */
-export async function sampling(rounds) {
+export async function sampling(rounds, wall) {
+  const clock = clockOf(wall);
   const [core, shipped] = [await benchCore(), await shippedCore()];
   core.setSeed(7, 0, 3);
   core.setScalarSeed(7, 0, 3);
-  const calls = measureCalls(rounds);
+  const calls = measureCalls(rounds, clock);
   const others = python(rounds);
   const cases = CASES.map((shape, i) => {
-    const ns = { ...measure(core, shipped, shape, rounds), ...others[i] };
+    const ns = { ...measure(core, shipped, shape, rounds, clock), ...others[i] };
     return { ...shape, ns };
   });
-  const lengths = LENGTHS.map((seqLength) => measureLength(core, shipped, seqLength, rounds));
+  const lengths = LENGTHS.map((seqLength) => measureLength(core, shipped, seqLength, rounds, clock));
 
   // Last, as its heap is large; and so slow that few runs do.
   for (const { layers, batchSize, seqLength, reservedLength, ns } of cases) {
     const run = await jaxTopK(layers * batchSize, seqLength, reservedLength);
-    const { jax } = compare({ jax: run }, { rounds: 1, sampleMs: 0 });
+    const { jax } = compare({ jax: run }, { rounds: 1, sampleMs: 0, clock });
     ns["jax-js topK"] = (jax * 1e6) / (layers * batchSize * seqLength);
   }
 
