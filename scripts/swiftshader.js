@@ -2,13 +2,16 @@
 // unpacked under node_modules/.cache. Linux on x64 only, which is what that package holds.
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { brotliDecompressSync } from "node:zlib";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-const packed = join(root, "node_modules/@sparticuz/chromium");
+const PACKAGE = "@sparticuz/chromium";
+// Looked for upward from here, since a bundle of this file lies in another folder.
+const folders = createRequire(import.meta.url).resolve.paths(PACKAGE) ?? [];
+const packages = folders.find((folder) => existsSync(join(folder, PACKAGE))) ?? folders[0];
+const packed = join(packages, PACKAGE);
 
 /** Why there is no software WebGPU on this machine, or undefined where there is one. */
 export function whyNot() {
@@ -41,7 +44,7 @@ function* untar(tar) {
  */
 function unpacked(name, archives, from) {
   const { version } = JSON.parse(readFileSync(join(from, "package.json"), "utf8"));
-  const folder = join(root, "node_modules/.cache/random-ltd", `chromium-${version}`, name);
+  const folder = join(packages, ".cache/random-ltd", `chromium-${version}`, name);
   if (existsSync(folder)) return folder;
   const making = `${folder}-${randomUUID()}`;
   for (const archive of archives) {

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
 import { build } from "vite";
 import { chromiumLaunch } from "../../scripts/swiftshader.js";
 
@@ -78,9 +78,44 @@ export async function visit(
   return { page, faults, close: () => context.close() };
 }
 
+/** The button that starts a race, of the two that are there the one that is shown. */
+export const startButton = (page: Page): Locator =>
+  page.getByRole("button", { name: "Start", exact: true }).and(page.locator(":visible"));
+
+/** Opens the page with a line of script put before all others of the worker that trains. */
+export function visitWithWorker(site: Site, address: string, script: string): Promise<Visit> {
+  return visit(site, address, {}, (page) =>
+    page.route("**/worker-*.js", async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: `${script};${await response.text()}` });
+    }),
+  );
+}
+
+/** Keeps the devices of a worker where a test finds them. */
+const KEEP_DEVICES = `{
+  const { requestDevice } = GPUAdapter.prototype;
+  GPUAdapter.prototype.requestDevice = async function (...args) {
+    return (globalThis.lastDevice = await requestDevice.apply(this, args));
+  };
+}`;
+
+/** Starts a race on WebGPU, pauses it so that it is saved, goes on, and takes its device away. */
+export async function loseDevice(site: Site, address: string): Promise<Page> {
+  const { page } = await visitWithWorker(site, address, KEEP_DEVICES);
+  await startButton(page).click();
+  await page.locator(".state.running").waitFor({ timeout: 300_000 });
+  await page.getByRole("button", { name: "Pause" }).first().click();
+  await page.locator(".state.paused").waitFor();
+  await page.getByRole("button", { name: "Go on" }).first().click();
+  await page.workers()[0].evaluate(() => (globalThis as any).lastDevice.destroy());
+  await page.locator(".notice").waitFor();
+  return page;
+}
+
 /** Presses Start and waits until the race is over. */
 export async function race(page: Page, timeout = 500_000): Promise<void> {
-  await page.getByRole("button", { name: "Start", exact: true }).first().click();
+  await startButton(page).click();
   await page.locator(".state.done").waitFor({ timeout });
 }
 
