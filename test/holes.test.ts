@@ -37,16 +37,23 @@ describe.each(CPU_BACKENDS)("tokenSort on the %s backend", (backend) => {
       ]) {
         // prettier-ignore
         expect(() => tokenSort(ints([1, 2, bad, 3], 2, 2), seq)).toThrow(new RegExp(`got ${bad} in row 1`));
+        expect(() => tokenSort(ints([bad, 2, 1, 3], 2, 2), seq)).toThrow(new RegExp(`got ${bad} in row 0`));
       }
       // Rows longer than the core marks at once.
       const n = 300_000;
       const data = Int32Array.from({ length: n }, (_, i) => n - 1 - i);
       expect(tokenSort(tensor(data, [1, n]), n).data.every((position, i) => position === i)).toBe(true);
       data[n - 1] = data[0]; // in the last piece, what the first one has
-      expect(() => tokenSort(tensor(data, [1, n]), n)).toThrow(/^"indices" expected distinct positions/);
+      const repeated = new RegExp(`^"indices" expected distinct positions .* got ${n - 1} in row 0$`);
+      expect(() => tokenSort(tensor(data, [1, n]), n)).toThrow(repeated);
       const far = 2 ** 25 + 1; // beyond the longest bitmap
       expect(tokenSort(ints([far - 1, 5, 2 ** 25 - 1], 1, 3), far).data).toEqual(
         Int32Array.of(5, 2 ** 25 - 1, far - 1),
+      );
+      // And so many in it that a bitmap would pay, if the core had room for one.
+      const many = Int32Array.from({ length: 2 ** 20 }, (_, i) => 2 ** 26 - 1 - 64 * i);
+      expect(tokenSort(tensor(many, [1, 2 ** 20]), 2 ** 26).data.every((p, i) => p === 64 * i + 63)).toBe(
+        true,
       );
     } finally {
       useCPUBackend(undefined);
@@ -95,6 +102,8 @@ test("a custom schedule is asked for each step, by getTotalLayerTokens and by ge
   expect(scheduler.getSeqValues()).toEqual([2, 5, 7, 9]); // steps 0 to require_steps
   scheduler.updateSeq(3);
   expect(scheduler.getSeqValues()).toEqual([2, 7]);
+  scheduler.updateSeq(5); // beyond require_steps, the step itself
+  expect(scheduler.getSeqValues()).toEqual([1]);
 });
 
 describe("each half of a shape by itself", () => {
@@ -114,6 +123,77 @@ describe("each half of a shape by itself", () => {
     expect(run({ ids: floats(2, 63) }, named)).toThrow(/^"ids" expected shape \[B,S,\.\.\.\]/);
     expect(run({ ids: floats(2, 64) }, named)).not.toThrow();
     expect(run({ ids: floats(64, 2) }, named)).toThrow(/^"ids" expected shape \[B,S,\.\.\.\]/); // [S,2] with B 2
+  });
+
+  const axes = { seqAxis: 2, batchAxis: 1 };
+  test.each([
+    [
+      "seq_batch_dim",
+      [
+        [64, 2],
+        [64, 1, 3],
+      ],
+      [[64, 3], [63, 2], [64]],
+    ],
+    ["seq_dim", [[64], [64, 3]], [[63], [63, 64]]],
+    [
+      "mask",
+      [
+        [2, 1, 64, 64],
+        [1, 3, 1, 64],
+      ],
+      [
+        [3, 1, 64, 64],
+        [2, 1, 63, 64],
+        [2, 1, 64, 63],
+        [2, 64, 64],
+      ],
+    ],
+    [
+      "mask_rows",
+      [
+        [2, 1, 64, 5],
+        [1, 2, 64, 9],
+      ],
+      [
+        [3, 1, 64, 5],
+        [2, 1, 63, 5],
+        [2, 64, 64],
+      ],
+    ],
+    [
+      axes,
+      [
+        [3, 2, 64],
+        [3, 1, 64, 2],
+      ],
+      [
+        [3, 3, 64],
+        [3, 2, 63],
+        [3, 2],
+      ],
+    ],
+    [
+      { ...axes, batchAxis: null },
+      [[3, 2, 64]],
+      [
+        [3, 2, 63],
+        [64, 64],
+      ],
+    ],
+  ] as const)("of the layout %j", (layout, fitting, others) => {
+    const named = { alongSequence: { ids: layout } };
+    for (const shape of fitting) expect(run({ ids: floats(...shape) }, named), `[${shape}]`).not.toThrow();
+    for (const shape of others)
+      expect(run({ ids: floats(...shape) }, named), `[${shape}]`).toThrow(/^"ids" expected shape/);
+  });
+
+  test("of boundaries", () => {
+    const named = { alongSequence: { cu: "boundaries" } };
+    expect(run({ cu: ints([0, 10, 64], 3) }, named)).not.toThrow();
+    expect(run({ cu: ints([0, 64, 0, 64], 2, 2) }, named)).not.toThrow();
+    expect(run({ cu: ints([0, 64, 0, 64, 0, 64], 3, 2) }, named)).toThrow(/^"cu" expected shape/);
+    expect(run({ cu: ints([0], 1) }, named)).toThrow(/^"cu" expected shape/);
   });
 });
 
@@ -229,6 +309,21 @@ test("states of rank 2 are dropped from, and backward wants a gradient", () => {
   expect(layer.forward(states)).toEqual(states);
   expect(() => layer.backward(undefined as never)).toThrow(/^"outGrad" expected a tensor/);
   expect(() => layer.forward(floats(12))).toThrow(/^"hiddenStates" expected at least two dimensions/);
+});
+
+test("backward asks a framework whether it is given a tensor before it asks for the shape", () => {
+  const ops = {
+    isTensor: (value: unknown): value is { shape: number[] } => typeof value === "object",
+    shapeOf: (t?: { shape: number[] }) => t?.shape ?? [],
+    at: () => expect.fail("nothing is dropped"),
+  };
+  const identity = { forward: (h: object) => h, backward: (g: object) => g };
+  const layer = new RandomLayerTokenDrop(identity, makeScheduler({ ids: [0] }), 0, { ops: ops as never });
+  layer.eval();
+  const states = { shape: [2, 12] };
+  expect(layer.forward(states)).toBe(states);
+  expect(layer.backward(states)).toBe(states);
+  expect(() => layer.backward(undefined as never)).toThrow(/^"outGrad" expected a tensor/);
 });
 
 test("the upper bounds of layerOrdinal and keepPrefix", () => {
