@@ -17,6 +17,9 @@ const WHOLE = [
   "test/routing/{devices,training}.test.ts",
 ];
 
+/** The tests that need none of it. */
+export const unit = { include: ["test/**/*.test.ts"], exclude: WHOLE };
+
 export default defineConfig({
   // Installed when a test of the adapter runs: see scripts/tfjs/load.js.
   resolve: { alias: { "@tensorflow/tfjs-core": bundle } },
@@ -25,7 +28,7 @@ export default defineConfig({
     hookTimeout: 300_000,
     reporters: process.env.CI ? ["default", ["json", { outputFile: "test-results.json" }]] : ["default"],
     projects: [
-      { extends: true, test: { name: "unit", include: ["test/**/*.test.ts"], exclude: WHOLE } },
+      { extends: true, test: { name: "unit", ...unit } },
       {
         extends: true,
         test: { name: "whole", include: WHOLE.map((files) => files.replace(/\*\*$/, "**/*.test.ts")) },

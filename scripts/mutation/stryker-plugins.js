@@ -1,0 +1,120 @@
+// StrykerJS takes a sample: a reporter chooses it once all mutants are known and writes down what becomes of each, and a
+// checker passes over the others. The file that MUTATION names says which seed, how many, and what is known already.
+import { createHash } from "node:crypto";
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { relative } from "node:path";
+import { declareClassPlugin, PluginKind } from "@stryker-mutator/api/plugin";
+
+/** @type {{ seed: number, sample: number | null, known: string, results: string, plan: string }} */
+const { seed, sample, known, results, plan } = JSON.parse(readFileSync(process.env.MUTATION ?? "", "utf8"));
+
+/** @param {string} text */
+const digest = (text) => createHash("sha256").update(text).digest("hex");
+
+/** @type {Map<string, string[]>} */
+const texts = new Map();
+
+/**
+ * The key of a mutant, as those of operators.ts: file, line's text, column, change.
+ * @param {import("@stryker-mutator/api/core").Mutant} mutant
+ */
+function keyOf({ fileName, location: { start, end }, mutatorName, replacement }) {
+  const file = relative(process.env.MUTATION_ROOT ?? "", fileName);
+  const lines = texts.get(file) ?? readFileSync(`${process.env.MUTATION_ROOT}/${file}`, "utf8").split("\n");
+  texts.set(file, lines);
+  const line = lines[start.line];
+  const text = line.trim();
+  const column = start.column - (line.length - line.trimStart().length);
+  const from =
+    start.line === end.line
+      ? line.slice(start.column, end.column)
+      : `${line.slice(start.column)} ... (${end.line - start.line} lines more)`;
+  return {
+    file,
+    line: start.line + 1,
+    key: [file, text, column, `${mutatorName}: ${from} -> ${replacement.replaceAll(/\s+/g, " ")}`].join("\t"),
+  };
+}
+
+/** @type {Record<string, string>} */
+const STATUS = {
+  Killed: "killed",
+  Timeout: "timeout",
+  Survived: "survived",
+  NoCoverage: "survived",
+  RuntimeError: "killed",
+};
+
+class SampleReporter {
+  /** @type {Set<string>} */
+  #todo = new Set();
+
+  /** @param {import("@stryker-mutator/api/report").MutationTestingPlanReadyEvent} event */
+  onMutationTestingPlanReady({ mutantPlans }) {
+    const all = mutantPlans
+      .map(({ mutant }) => mutant)
+      .filter(({ status }) => status !== "Ignored")
+      .map((mutant) => ({ mutant, ...keyOf(mutant) }))
+      .map((one) => ({ ...one, at: digest(`${seed}\0${one.key}`) }))
+      .sort((a, b) => (a.at < b.at ? -1 : 1));
+    const chosen = all.slice(0, sample ?? all.length);
+    const done = new Set(JSON.parse(readFileSync(known, "utf8")));
+    this.#todo = new Set(chosen.filter(({ key }) => !done.has(key)).map(({ mutant }) => mutant.id));
+    /** @type {Record<string, number>} */
+    const mutants = {};
+    for (const { file } of all) mutants[file] = (mutants[file] ?? 0) + 1;
+    writeFileSync(
+      plan,
+      JSON.stringify({ todo: [...this.#todo], keys: chosen.map(({ key }) => key), mutants }),
+    );
+    console.log(`src: ${all.length} mutants, ${chosen.length} in the sample, ${this.#todo.size} to test`);
+  }
+
+  #done = 0;
+  #start = Date.now();
+
+  /** @param {Readonly<import("@stryker-mutator/api/core").MutantResult>} result */
+  onMutantTested(result) {
+    if (!this.#todo.has(result.id)) return;
+    const { file, line, key } = keyOf(result);
+    const status = STATUS[result.status] ?? "invalid";
+    const by = result.killedBy?.[0];
+    const whole = readFileSync(`${process.env.MUTATION_ROOT}/${file}`, "utf8");
+    appendFileSync(
+      results,
+      `${JSON.stringify({ key, file, line, digest: digest(whole).slice(0, 12), status, by })}\n`,
+    );
+    const left = ((Date.now() - this.#start) / ++this.#done) * (this.#todo.size - this.#done);
+    const where = `${file}:${line} ${key.split("\t")[3].slice(0, 80)}`;
+    console.log(
+      `  ${this.#done}/${this.#todo.size}, ${(left / 60_000).toFixed(1)} min to go: ${status} ${where}`,
+    );
+  }
+}
+
+class SampleChecker {
+  async init() {}
+
+  /** @param {import("@stryker-mutator/api/core").Mutant[]} mutants */
+  async check(mutants) {
+    const todo = new Set(JSON.parse(readFileSync(plan, "utf8")).todo);
+    return Object.fromEntries(
+      mutants.map(({ id }) => [
+        id,
+        todo.has(id)
+          ? { status: "passed" }
+          : { status: "compileError", reason: "not in the sample, or known" },
+      ]),
+    );
+  }
+
+  /** @param {import("@stryker-mutator/api/core").Mutant[]} mutants */
+  async group(mutants) {
+    return [mutants.map(({ id }) => id)];
+  }
+}
+
+export const strykerPlugins = [
+  declareClassPlugin(PluginKind.Reporter, "sample", /** @type {any} */ (SampleReporter)),
+  declareClassPlugin(PluginKind.Checker, "sample", /** @type {any} */ (SampleChecker)),
+];
