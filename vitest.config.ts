@@ -24,6 +24,8 @@ export default defineConfig({
   // Installed when a test of the adapter runs: see scripts/tfjs/load.js.
   resolve: { alias: { "@tensorflow/tfjs-core": bundle } },
   test: {
+    // Vitest leaves one processor free: half the time of a machine with two.
+    maxWorkers: "100%",
     testTimeout: 300_000,
     hookTimeout: 300_000,
     reporters: process.env.CI ? ["default", ["json", { outputFile: "test-results.json" }]] : ["default"],

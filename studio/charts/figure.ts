@@ -96,11 +96,12 @@ export function rangeOf({ lines, log }: Figure): [number, number] {
 /** Round numbers within a range, about `count` of them. */
 export function ticksOf(low: number, high: number, count: number): number[] {
   const rough = (high - low) / count;
-  const power = 10 ** Math.floor(Math.log10(rough));
+  const exponent = Math.floor(Math.log10(rough));
+  const power = 10 ** exponent;
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough) ?? 10 * power;
   const ticks: number[] = [];
   for (let i = Math.ceil(low / step); i * step <= high + step * 1e-6; i++)
-    ticks.push(Number((i * step).toPrecision(6)));
+    ticks.push(Number((i * step).toFixed(Math.min(100, Math.max(0, -exponent)))));
   return ticks;
 }
 

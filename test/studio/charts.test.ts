@@ -76,6 +76,8 @@ describe("reading", () => {
           }
         },
       ),
+      // Their step is in the third decimal, and they have six figures before it.
+      { examples: [[-168.1146, 0.001]] },
     );
   });
 });
