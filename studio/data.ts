@@ -29,7 +29,9 @@ export async function dataOf(task: TaskName): Promise<ArrayBuffer | undefined> {
 async function load(file: string): Promise<ArrayBuffer> {
   const response = await fetch(new URL(file, document.baseURI));
   if (!response.ok)
-    throw new Error(`The data of this task could not be loaded: ${file}, ${response.status}.`);
+    throw new Error(
+      `The data of this task could not be loaded (${file}: ${response.status}). Start tries again.`,
+    );
   const bytes = await response.arrayBuffer();
   const [a, b] = new Uint8Array(bytes);
   const packed = a === 0x1f && b === 0x8b; // some servers unpack it on the way

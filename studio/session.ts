@@ -1,13 +1,13 @@
 /** The race under way, as signals that the views read: the only file that talks to the worker. */
 import { batch, computed, signal } from "@preact/signals";
 import { dataOf } from "./data.ts";
-import { fingerprintOf } from "./fingerprint.ts";
 import { layersOf } from "./plan.ts";
 import { defaultsOf, fromAddress, type Settings, toAddress } from "./settings.ts";
-import { type KeptRace, openStorage, type Storage } from "./storage.ts";
+import { type KeptRace, newId, openStorage, type Storage } from "./storage.ts";
 import { shownOf } from "./verdict.ts";
 import {
   append,
+  copied,
   emptySeries,
   type LaneSeries,
   type Machine,
@@ -39,28 +39,43 @@ export const storageRefused = signal<string | undefined>(undefined);
 /** Seconds of the recorded race, while it is what is shown. */
 export const recordedSeconds = signal<number | undefined>(undefined);
 
+/** Whether what is shown is the recorded race. */
+export const isRecorded = computed(() => phase.value === "idle" && recordedSeconds.value !== undefined);
+/** Whether what is shown has come to its end. */
+export const over = computed(() => phase.value === "done" || isRecorded.value);
+/** Whether a race is under way, so that its settings stand. */
+export const busy = computed(() => ["starting", "compiling", "running", "paused"].includes(phase.value));
+/** The runs: those of the race, before it those that the settings name, still without steps. */
+export const shown = computed(() => (series.value.length > 0 ? series.value : emptyRuns(settings.value)));
+
 /** Seconds that the run which has used most has used. */
 export const used = computed(() =>
   Math.max(0, ...series.value.map(({ steps }) => steps.seconds.at(-1) ?? 0)),
 );
 /** How much of its budget the run has spent that has spent most, and of how much, in words and as a number. */
 export const spent = computed(() => {
-  const { seconds, steps } = settings.value;
+  const { steps } = settings.value;
+  const seconds = recordedSeconds.value ?? settings.value.seconds;
   if (steps === 0) return { now: Math.min(used.value, seconds), of: seconds, unit: "s" };
   const now = Math.max(0, ...series.value.map((one) => one.steps.loss.length));
   return { now, of: steps, unit: "steps" };
 });
-export const verdict = computed(() => shownOf(series.value, settings.value, phase.value === "done"));
+export const verdict = computed(() => shownOf(shown.value, settings.value, over.value));
+
+const emptyRuns = (of: Settings): LaneSeries[] =>
+  of.lanes.map((lane) => emptySeries(lane, layersOf(of, lane)));
 
 let worker: Worker | undefined;
 let storage: Storage | undefined;
-let current: { id: string; begun: number } | undefined;
+let current: Pick<KeptRace, "id" | "begun" | "fingerprint"> | undefined;
 /** Seeds of the same race still to run, one after the other. */
 let seedsToCome: number[] = [];
 /** How many they are. */
 export const seedsLeft = signal(0);
 /** The last state that the worker saved, to go on from when a device is lost. */
 let lastState: Uint8Array | undefined;
+/** Whether the graphics device of this race has gone away. */
+let isLost = false;
 
 /** Opens the storage and shows what it holds. */
 export async function begin(): Promise<void> {
@@ -75,16 +90,33 @@ export function change(next: Partial<Settings>): void {
   const task = next.task ?? before.task;
   const base =
     task === before.task ? before : { ...defaultsOf(task), seconds: before.seconds, seed: before.seed };
-  settings.value = { ...base, ...next };
-  addressNotes.value = [];
+  const isOther = recordedSeconds.value !== undefined || phase.value === "done" || phase.value === "failed";
+  batch(() => {
+    settings.value = { ...base, ...next };
+    addressNotes.value = [];
+    // What is shown of a race that is over would be read as one of the new settings.
+    if (isOther && !busy.value) clear();
+  });
   history.replaceState(null, "", location.pathname + toAddress(settings.value) + location.hash);
+}
+
+/** Shows no race. */
+function clear(): void {
+  phase.value = "idle";
+  recordedSeconds.value = undefined;
+  series.value = [];
+  samples.value = [];
 }
 
 /** Starts a race of its own with the settings at hand. */
 export async function startRace(): Promise<void> {
-  current = { id: crypto.randomUUID(), begun: Date.now() };
+  current = { id: newId(), begun: Date.now(), fingerprint: "" };
   lastState = undefined;
-  recordedSeconds.value = undefined;
+  isLost = false;
+  batch(() => {
+    notice.value = undefined;
+    recordedSeconds.value = undefined;
+  });
   await launch();
 }
 
@@ -113,11 +145,12 @@ export async function goOn(race: KeptRace): Promise<void> {
   }
   batch(() => {
     change(race.settings);
-    series.value = race.series;
+    series.value = race.series.map(copied); // which grow from here on
     recordedSeconds.value = undefined;
   });
-  current = { id: race.id, begun: race.begun };
+  current = { id: race.id, begun: race.begun, fingerprint: race.fingerprint };
   lastState = state;
+  isLost = false;
   await launch(state);
 }
 
@@ -127,13 +160,14 @@ async function launch(state?: Uint8Array, backend?: "wasm"): Promise<void> {
   batch(() => {
     phase.value = "starting";
     compiling.value = undefined;
-    if (!state)
-      series.value = settings.value.lanes.map((lane) => emptySeries(lane, layersOf(settings.value, lane)));
+    if (!state) series.value = emptyRuns(settings.value);
     samples.value = [];
   });
   const settled: Settings = backend ? { ...settings.value, backend } : settings.value;
   try {
     const data = await dataOf(settled.task);
+    const { fingerprintOf } = await import("./fingerprint.ts");
+    if (current) current = { ...current, fingerprint: fingerprintOf(settled) };
     worker = new Worker(new URL("./worker/worker.ts", import.meta.url), { type: "module" });
     worker.onmessage = ({ data }: MessageEvent<News>) => hear(data);
     worker.onerror = (event) => fail(event.message || "The worker that trains did not start.");
@@ -175,7 +209,9 @@ function hear(news: News): void {
   batch(() => {
     switch (news.kind) {
       case "machine":
-        machine.value = news.machine;
+        machine.value = isLost
+          ? { ...news.machine, why: "The graphics device went away, so the CPU trains." }
+          : news.machine;
         break;
       case "compiling":
         phase.value = "compiling";
@@ -229,11 +265,15 @@ function finish(): void {
 
 async function deviceLost(reason: string): Promise<void> {
   worker?.terminate();
-  const at = lastState ? `from the last save` : "from the beginning";
-  notice.value = `The graphics device went away (${reason}). The race goes on ${at}, on the CPU with WebAssembly.`;
+  isLost = true;
+  console.info(`the graphics device was lost: ${reason}`);
+  const at = lastState ? "from its last save" : "from its beginning";
+  notice.value =
+    `The graphics device went away. The race goes on ${at}, on the CPU with WebAssembly and with the same tokens. ` +
+    "Milliseconds a step before and after this do not compare.";
   if (lastState && current) {
     const saved = kept.value.find(({ id }) => id === current!.id);
-    if (saved) series.value = saved.series;
+    if (saved) series.value = saved.series.map(copied);
   }
   await launch(lastState, "wasm");
 }
@@ -245,17 +285,17 @@ async function keep(done: boolean): Promise<void> {
     ...current,
     settings: settings.value,
     backend: machine.value?.backend ?? "wasm",
-    series: structuredClone(series.value),
+    series: series.value.map(copied), // which go on growing
     verdict: verdict.value.say,
-    fingerprint: fingerprintOf(settings.value),
     done,
   };
+  // Not listed anew: the races of a week are long to read.
+  kept.value = [race, ...kept.value.filter(({ id }) => id !== race.id)].sort((a, b) => b.begun - a.begun);
   try {
     await storage.keep(race, lastState);
   } catch (error) {
     storageRefused.value = error instanceof Error ? error.message : String(error);
   }
-  kept.value = await storage.list();
 }
 
 /** Takes a race from a file into the list. */

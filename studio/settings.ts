@@ -76,7 +76,6 @@ export const TASKS: Readonly<Record<TaskName, TaskDefaults>> = {
 
 export const TIMES = [20, 120, 600] as const;
 export const LANES: readonly LaneName[] = ["full", "ltd", "route", "shallow"];
-const CHANNELS = [16, 32, 48, 64, 96, 128];
 const DEFAULT_LANES: Readonly<Record<TaskName, readonly LaneName[]>> = {
   arrows: ["full", "route", "shallow"],
   digits: ["full", "ltd", "shallow"],
@@ -100,7 +99,7 @@ export function fromAddress(query: string): { settings: Settings; notes: Note[] 
   const found = new URLSearchParams(query);
   const notes: Note[] = [];
   const fallBack = (name: string, wanted: string, used: string | number) =>
-    notes.push({ name, text: `${name} wants ${wanted}, so it is ${used} here.` });
+    notes.push({ name, text: `"${name}" takes ${wanted}; here it is ${used}.` });
 
   const choose = <T extends string>(name: string, choices: readonly T[], fallback: T): T => {
     const value = found.get(name);
@@ -125,7 +124,7 @@ export function fromAddress(query: string): { settings: Settings; notes: Note[] 
   const task = choose("task", Object.keys(TASKS) as TaskName[], "arrows");
   const start = defaultsOf(task);
   const { seqLength } = TASKS[task];
-  const channels = integer("channels", CHANNELS[0], CHANNELS.at(-1)!, start.channels, 16);
+  const channels = integer("channels", 16, 128, start.channels, 16);
   const settings: Settings = {
     task,
     seconds: integer("seconds", 5, 3600, start.seconds),
@@ -182,6 +181,3 @@ export function toAddress(settings: Settings): string {
   put("k", settings.reserved, start.reserved);
   return `?${query}`;
 }
-
-/** The choices of channels in the settings' form. */
-export { CHANNELS };

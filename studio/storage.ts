@@ -24,6 +24,11 @@ interface Schema extends DBSchema {
   states: { key: string; value: Uint8Array };
 }
 
+/** A name for a race that no other has. `crypto.randomUUID` is missing where a page comes over plain HTTP. */
+export function newId(): string {
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join("-");
+}
+
 /** Where races are kept. */
 export interface Storage {
   /** Why nothing outlives this page, where the browser refuses; undefined where it keeps. */
@@ -115,7 +120,7 @@ export function fromFile(text: string): KeptRace {
     Array.isArray(race.series) &&
     race.series.every(isSeries);
   if (!whole) throw new Error("This file's race is damaged.");
-  return { ...race, id: crypto.randomUUID() };
+  return { ...race, id: newId() };
 }
 
 function isSeries(value: unknown): value is LaneSeries {

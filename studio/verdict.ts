@@ -2,7 +2,7 @@
 import { type Cost, costOf, inWords, type Outcome, type Verdict, verdictOf } from "../trainer/verdict.ts";
 import type { Mark } from "./charts/figure.ts";
 import type { LaneName, Settings } from "./settings.ts";
-import { laneName } from "./words.ts";
+import { capital, laneName } from "./words.ts";
 import { historyOf, type LaneSeries, roleOf } from "./worker/protocol.ts";
 
 /** The currencies of a race, as the charts count them. */
@@ -67,7 +67,8 @@ function sentences(
       verdict.differences.some(({ role, mean }) => role === "full" && mean < 0) ? " and all tokens" : ""
     }: depth does not pay here yet.`,
   }[verdict.judgement];
-  return { say, but: `${rest[0] ?? ""} One seed is one seed.`.trim() };
+  const each = rest.slice(0, verdict.differences.length);
+  return { say, but: [...each, "One seed is one seed."].join(" ") };
 }
 
 /** The mark and the table: both for the higher of the two last losses, which both runs have reached. */
@@ -94,5 +95,3 @@ function levels(
   const marks = CURRENCIES.map((c) => [c, { y: slow.loss, from: reached[c], to: now[c] }] as const);
   return { price, mark: Object.fromEntries(marks) as Record<Currency, Mark> };
 }
-
-const capital = (words: string) => words[0].toUpperCase() + words.slice(1);

@@ -18,6 +18,8 @@ export interface Mark {
   readonly y: number;
   readonly from: number;
   readonly to: number;
+  /** How far apart they are: "25 s". */
+  readonly words?: string;
 }
 
 /** A chart. */
@@ -60,6 +62,11 @@ export function thinned(x: ArrayLike<number>, y: ArrayLike<number>): { x: number
   }
   if (out.x.at(-1) !== x[n - 1]) put(n - 1);
   return out;
+}
+
+/** A figure that looks the same and is drawn in no time. */
+export function thinnedFigure(figure: Figure): Figure {
+  return { ...figure, lines: figure.lines.map((line) => ({ ...line, ...thinned(line.x, line.y) })) };
 }
 
 /** A curve's value at `x`, straight between its points; undefined before the first and after the last. */
@@ -113,4 +120,12 @@ export function inFigures(value: number): string {
   if (size >= 1e4) return `${(value / 1e3).toFixed(0)} k`;
   if (size >= 100) return value.toFixed(0);
   return value.toFixed(size >= 10 ? 1 : size >= 0.1 || size === 0 ? 2 : 3);
+}
+
+/** A tick of an axis: round numbers, so no zeros after the point. */
+export function tickFigures(value: number): string {
+  const plain = (v: number) => String(Number(v.toPrecision(6)));
+  const size = Math.abs(value);
+  if (size >= 1e6) return `${plain(value / 1e6)} M`;
+  return size >= 1e4 ? `${plain(value / 1e3)} k` : plain(value);
 }

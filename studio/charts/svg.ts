@@ -1,18 +1,10 @@
 /** A chart as an SVG file: self-contained, its colours resolved, each curve a path of its own. */
-import { type Figure, inFigures, rangeOf, thinned, ticksOf } from "./figure.ts";
+import { type Figure, rangeOf, thinned, tickFigures, ticksOf } from "./figure.ts";
+import type { Palette } from "./palette.ts";
 
 /** Width and height of the picture, and the room around the curves, pixels. */
 const [WIDTH, HEIGHT] = [900, 520];
 const ROOM = { top: 46, right: 130, bottom: 56, left: 64 };
-
-/** What text and grid look like, and the colour of a custom property. */
-export interface Palette {
-  readonly ink: string;
-  readonly dim: string;
-  readonly line: string;
-  readonly panel: string;
-  readonly color: (property: string) => string;
-}
 
 const escaped = (text: string) => text.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
@@ -35,11 +27,11 @@ export function toSVG(figure: Figure, palette: Palette): string {
     if (figure.log && y <= 0) continue;
     parts.push(
       `<line x1="${ROOM.left}" x2="${WIDTH - ROOM.right}" y1="${py(y)}" y2="${py(y)}" stroke="${palette.line}"/>`,
-      text(ROOM.left - 8, py(y) + 4, inFigures(y), 'text-anchor="end"'),
+      text(ROOM.left - 8, py(y) + 4, tickFigures(y), 'text-anchor="end"'),
     );
   }
   for (const x of ticksOf(0, figure.xMax, 8)) {
-    parts.push(text(px(x), HEIGHT - ROOM.bottom + 20, inFigures(x), 'text-anchor="middle"'));
+    parts.push(text(px(x), HEIGHT - ROOM.bottom + 20, tickFigures(x), 'text-anchor="middle"'));
   }
   parts.push(
     text(ROOM.left + across / 2, HEIGHT - 12, figure.xName, 'text-anchor="middle"'),
@@ -63,8 +55,9 @@ export function toSVG(figure: Figure, palette: Palette): string {
     }
   }
   if (figure.mark) {
-    const { from, to, y } = figure.mark;
+    const { from, to, y, words = "" } = figure.mark;
     parts.push(
+      text((px(from) + px(to)) / 2, py(y) - 8, words, 'text-anchor="middle" font-weight="600"'),
       `<line x1="${px(from)}" x2="${px(to)}" y1="${py(y)}" y2="${py(y)}" stroke="${palette.ink}" stroke-width="1.6" stroke-dasharray="2 3"/>`,
     );
   }
@@ -80,21 +73,6 @@ export function toSVG(figure: Figure, palette: Palette): string {
     `font-family="system-ui, sans-serif" font-size="13" role="img" aria-label="${escaped(figure.title)}">` +
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="${palette.panel}"/>${parts.join("")}</svg>`
   );
-}
-
-/** The colours in force on the page. */
-export function palette(root: HTMLElement = document.documentElement): Palette {
-  const probe = document.createElement("i");
-  root.append(probe);
-  const color = (property: string) => {
-    probe.style.color = `var(${property})`;
-    return getComputedStyle(probe).color;
-  };
-  const [ink, dim, line, panel] = ["--ink", "--dim", "--line", "--panel"].map(color);
-  const found = new Map<string, string>();
-  for (const name of ["--full", "--ltd", "--route", "--shallow", "--ink"]) found.set(name, color(name));
-  probe.remove();
-  return { ink, dim, line, panel, color: (property) => found.get(property) ?? ink };
 }
 
 /** An SVG as a PNG, twice its size for sharp screens. */

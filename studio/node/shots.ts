@@ -1,5 +1,5 @@
 /**
- * Pictures of the page, after short races: npm run studio:shots. Chromium comes from npm, on Linux and x64.
+ * Pictures of the page: npm run studio:shots. Chromium comes from npm, on Linux and x64.
  *
  * Without arguments, the README's two: a desktop in light colours and a phone in dark ones. With a folder, every state
  * at 360 and 1280 pixels, light and dark: npm run studio:shots -- build/shots [state ...]
@@ -7,7 +7,16 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { loseDevice, openSite, race, type Site, startButton, visit } from "./site.ts";
+import {
+  KEEP_DEVICES,
+  loseDevice,
+  openSite,
+  putBeforeWorker,
+  race,
+  type Site,
+  startButton,
+  visit,
+} from "./site.ts";
 
 /** Trained long enough for curves, short enough to wait for. */
 const RACE = "?task=arrows&seconds=20&backend=wasm";
@@ -44,7 +53,8 @@ const STATES: Readonly<Record<string, (site: Site) => Promise<Page>>> = {
   digits: (site) => raced(site, "?task=digits&seconds=20&backend=wasm"),
   lost: async (site) => {
     const address = "?task=arrows&steps=400&layers=3&channels=16&batch=4&lanes=full.ltd&backend=webgpu";
-    const page = await loseDevice(site, address);
+    const { page } = await visit(site, address, {}, putBeforeWorker(KEEP_DEVICES));
+    await loseDevice(page);
     await page.waitForTimeout(8000);
     return page;
   },
@@ -90,17 +100,28 @@ async function everyState(site: Site, folder: string, names: readonly string[]):
   }
 }
 
-/** The README's two. */
+/** The README's two, of the recorded race: the same picture at every taking, but for the fonts. */
 async function forReadme(site: Site): Promise<void> {
-  const desktop = await raced(site, RACE);
-  await desktop.setViewportSize({ width: 1280, height: 1000 });
-  await desktop.waitForTimeout(500);
-  await desktop.screenshot({ path: "docs/studio-desktop.png" });
-  await desktop.context().close();
-  const phone = await visit(site, "", { viewport: { width: 390, height: 844 }, colorScheme: "dark" });
-  await phone.page.locator("#see").scrollIntoViewIfNeeded();
-  await phone.page.waitForTimeout(500);
-  await phone.page.screenshot({ path: "docs/studio-phone.png" });
+  for (const [name, height] of [
+    ["desktop", 920],
+    ["phone", 844],
+  ] as const) {
+    const isPhone = name === "phone";
+    const { page, close } = await visit(site, "", {
+      viewport: { width: isPhone ? 390 : 1280, height },
+      colorScheme: isPhone ? "dark" : "light",
+      deviceScaleFactor: isPhone ? 1 : 0.75, // shown small, and small to load
+    });
+    await page.getByText("Recorded").first().waitFor();
+    if (isPhone) {
+      await page.locator("#see").scrollIntoViewIfNeeded();
+      await page.locator("#see .codes").waitFor();
+      await page.evaluate(() => document.querySelector("#see")!.scrollIntoView());
+    }
+    await page.waitForTimeout(700);
+    await page.screenshot({ path: `docs/studio-${name}.png` });
+    await close();
+  }
 }
 
 const [folder, ...names] = process.argv.slice(2);

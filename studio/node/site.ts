@@ -61,10 +61,10 @@ export async function visit(
 ): Promise<Visit> {
   const context = await site.browser.newContext({
     viewport: { width: 1280, height: 900 },
-    locale: "en-US", // uPlot throws at import where the language is "en-US@posix"
     ...options,
   });
   const page = await context.newPage();
+  page.setDefaultTimeout(120_000); // a busy machine is slow
   const faults: string[] = [];
   page.on("console", (message) => faults.push(`${message.type()}: ${message.text()}`));
   page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
@@ -78,22 +78,20 @@ export async function visit(
   return { page, faults, close: () => context.close() };
 }
 
-/** The button that starts a race, of the two that are there the one that is shown. */
-export const startButton = (page: Page): Locator =>
-  page.getByRole("button", { name: "Start", exact: true }).and(page.locator(":visible"));
+/** The button that starts a race. */
+export const startButton = (page: Page): Locator => page.getByRole("button", { name: "Start", exact: true });
 
-/** Opens the page with a line of script put before all others of the worker that trains. */
-export function visitWithWorker(site: Site, address: string, script: string): Promise<Visit> {
-  return visit(site, address, {}, (page) =>
+/** Puts a script before all others of the worker that trains: for `visit`, to take or give what a browser has. */
+export function putBeforeWorker(script: string) {
+  return (page: Page): Promise<unknown> =>
     page.route("**/worker-*.js", async (route) => {
       const response = await route.fetch();
       await route.fulfill({ response, body: `${script};${await response.text()}` });
-    }),
-  );
+    });
 }
 
-/** Keeps the devices of a worker where a test finds them. */
-const KEEP_DEVICES = `{
+/** Keeps the devices of a worker where `loseDevice` finds them. */
+export const KEEP_DEVICES = `{
   const { requestDevice } = GPUAdapter.prototype;
   GPUAdapter.prototype.requestDevice = async function (...args) {
     return (globalThis.lastDevice = await requestDevice.apply(this, args));
@@ -101,16 +99,14 @@ const KEEP_DEVICES = `{
 }`;
 
 /** Starts a race on WebGPU, pauses it so that it is saved, goes on, and takes its device away. */
-export async function loseDevice(site: Site, address: string): Promise<Page> {
-  const { page } = await visitWithWorker(site, address, KEEP_DEVICES);
+export async function loseDevice(page: Page): Promise<void> {
   await startButton(page).click();
   await page.locator(".state.running").waitFor({ timeout: 300_000 });
-  await page.getByRole("button", { name: "Pause" }).first().click();
+  await page.getByRole("button", { name: "Pause", exact: true }).click();
   await page.locator(".state.paused").waitFor();
-  await page.getByRole("button", { name: "Go on" }).first().click();
+  await page.getByRole("button", { name: "Go on", exact: true }).first().click();
   await page.workers()[0].evaluate(() => (globalThis as any).lastDevice.destroy());
   await page.locator(".notice").waitFor();
-  return page;
 }
 
 /** Presses Start and waits until the race is over. */

@@ -11,6 +11,7 @@ export function Announcer() {
     const tell = () => {
       const now = phase.peek();
       if (now === "running") setWords(`${used.peek().toFixed(0)} seconds each. ${verdict.peek().say}`);
+      else if (now === "failed") setWords("The race has stopped. The notice says why.");
       else if (now !== "idle") setWords(`The race is ${now}. ${verdict.peek().say}`);
     };
     const timer = setInterval(tell, PAUSE);

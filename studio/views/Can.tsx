@@ -1,8 +1,8 @@
 /** What the models can do now: their answers to examples that no run has trained on. */
 import { useEffect, useRef } from "preact/hooks";
-import { palette } from "../charts/svg.ts";
+import { palette } from "../charts/palette.ts";
 import * as session from "../session.ts";
-import { theme } from "../theme.ts";
+import { scheme } from "../theme.ts";
 import { laneName } from "../words.ts";
 
 export function Can() {
@@ -16,7 +16,11 @@ export function Can() {
         <p class="state">on examples that no run has trained on</p>
       </div>
       {given.length === 0 ? (
-        <p class="cap">Their first answers come with the first held-out check.</p>
+        <p class="cap">
+          {settings.value.steps > 0
+            ? "Their answers come at the end."
+            : "Their first answers come with the first check."}
+        </p>
       ) : task === "text" ? (
         <div class="gen">
           {given.map(({ lane, says, shown }) => (
@@ -95,6 +99,6 @@ function Digit({ pixels, right }: { pixels: Uint8Array; right: string }) {
       context.fillRect(i % side, Math.floor(i / side), 1, 1);
     }
     context.globalAlpha = 1;
-  }, [pixels, side, theme.value]);
+  }, [pixels, side, scheme.value]);
   return <canvas ref={canvas} width={side} height={side} role="img" aria-label={`a handwritten ${right}`} />;
 }

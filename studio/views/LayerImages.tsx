@@ -1,9 +1,9 @@
 /** An image cut into a square of tokens, once a layer: what goes through it is marked. */
 import { useEffect, useRef } from "preact/hooks";
-import { palette } from "../charts/svg.ts";
+import { palette } from "../charts/palette.ts";
 import type { Example } from "../example.ts";
 import type { LayerTokens } from "../retained.ts";
-import { theme } from "../theme.ts";
+import { scheme } from "../theme.ts";
 import { type ShownProps, sizeWords } from "./layers.ts";
 
 export function LayerImages({
@@ -12,6 +12,7 @@ export function LayerImages({
   token,
   onToken,
   S,
+  color,
 }: ShownProps & { example: Extract<Example, { kind: "image" }> }) {
   const side = Math.sqrt(S);
   const onKeyDown = (event: KeyboardEvent) => {
@@ -24,6 +25,7 @@ export function LayerImages({
     // biome-ignore lint/a11y/useSemanticElements: not a part of a form
     <div
       class="strip"
+      style={{ "--layers": layers.length }}
       tabIndex={0}
       role="group"
       aria-label="Layers. Arrow keys move the outlined token."
@@ -34,7 +36,14 @@ export function LayerImages({
           <h3>
             Layer {l} <small>{sizeWords(one, S)}</small>
           </h3>
-          <LayerImage example={example} layer={one} token={token} side={side} onToken={onToken} />
+          <LayerImage
+            example={example}
+            layer={one}
+            token={token}
+            side={side}
+            color={color}
+            onToken={onToken}
+          />
         </div>
       ))}
     </div>
@@ -46,13 +55,14 @@ interface LayerImageProps {
   readonly layer: LayerTokens;
   readonly token: number;
   readonly side: number;
+  readonly color: string;
   readonly onToken: (token: number) => void;
 }
 
 /** Canvas pixels across a token. */
 const CELL = 10;
 
-function LayerImage({ example, layer, token, side, onToken }: LayerImageProps) {
+function LayerImage({ example, layer, token, side, color, onToken }: LayerImageProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     const context = canvas.current!.getContext("2d")!;
@@ -68,11 +78,11 @@ function LayerImage({ example, layer, token, side, onToken }: LayerImageProps) {
         const seen = layer.counts === null ? 1 : layer.counts[cell];
         context.globalAlpha = (pixels[y * width + x] / 255) * (0.12 + 0.88 * seen);
         context.fillStyle = colors.ink;
-        context.fillRect(x * each, y * each, each + 0.5, each + 0.5);
+        context.fillRect(x * each, y * each, each, each);
       }
     }
     if (layer.counts !== null) {
-      context.fillStyle = colors.color("--ltd");
+      context.fillStyle = colors.color(color);
       for (let cell = 0; cell < side * side; cell++) {
         context.globalAlpha = 0.28 * layer.counts[cell];
         context.fillRect((cell % side) * CELL, Math.floor(cell / side) * CELL, CELL, CELL);
@@ -82,7 +92,7 @@ function LayerImage({ example, layer, token, side, onToken }: LayerImageProps) {
     context.strokeStyle = colors.color("--full");
     context.lineWidth = 2;
     context.strokeRect((token % side) * CELL + 1, Math.floor(token / side) * CELL + 1, CELL - 2, CELL - 2);
-  }, [example, layer, token, side, theme.value]);
+  }, [example, layer, token, side, color, scheme.value]);
   const onClick = (event: MouseEvent) => {
     const box = canvas.current!.getBoundingClientRect();
     const at = (offset: number, length: number) =>

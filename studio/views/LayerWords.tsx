@@ -1,9 +1,9 @@
 /** Tokens as words: a strip for each layer, and the words that the chosen layer reads. */
 import { useEffect, useRef } from "preact/hooks";
-import { palette } from "../charts/svg.ts";
+import { palette } from "../charts/palette.ts";
 import type { Example } from "../example.ts";
 import type { LayerTokens } from "../retained.ts";
-import { theme } from "../theme.ts";
+import { scheme } from "../theme.ts";
 import { type ShownProps, sizeWords } from "./layers.ts";
 
 interface WordsProps extends ShownProps {
@@ -12,7 +12,7 @@ interface WordsProps extends ShownProps {
   readonly onLayer: (layer: number) => void;
 }
 
-export function LayerWords({ example, layers, layer, onLayer, token, onToken, S }: WordsProps) {
+export function LayerWords({ example, layers, layer, onLayer, token, onToken, S, color }: WordsProps) {
   const shown = Math.min(layer, layers.length - 1);
   const counts = layers[shown]?.counts ?? null;
   return (
@@ -27,7 +27,7 @@ export function LayerWords({ example, layers, layer, onLayer, token, onToken, S 
             onClick={() => onLayer(l)}
           >
             <span>Layer {l}</span>
-            <Strip layer={one} S={S} />
+            <Strip layer={one} S={S} color={color} />
             <span>{sizeWords(one, S)}</span>
           </button>
         ))}
@@ -36,7 +36,12 @@ export function LayerWords({ example, layers, layer, onLayer, token, onToken, S 
         {example.words.slice(0, S).map((word, i) => {
           const Tag = counts === null || counts[i] >= 0.5 ? "b" : "span";
           return (
-            <Tag key={String(i)} title={`token ${i}`} onClick={() => onToken(i)}>
+            <Tag
+              key={String(i)}
+              title={`token ${i}`}
+              class={i === token ? "followed" : undefined}
+              onClick={() => onToken(i)}
+            >
               {word}
               {example.spaced ? " " : ""}
             </Tag>
@@ -45,7 +50,7 @@ export function LayerWords({ example, layers, layer, onLayer, token, onToken, S 
       </p>
       <div class="scrub">
         <label>
-          <span class="sr">Token to follow</span>
+          <span>Token</span>
           <input
             type="range"
             min={0}
@@ -55,26 +60,27 @@ export function LayerWords({ example, layers, layer, onLayer, token, onToken, S 
           />
         </label>
         <output>
-          token <b>{token}</b>: {example.words[token]}
+          <b>{token}</b>: {example.words[token]}
         </output>
       </div>
     </>
   );
 }
 
-function Strip({ layer, S }: { layer: LayerTokens; S: number }) {
+function Strip({ layer, S, color }: { layer: LayerTokens; S: number; color: string }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     const context = canvas.current!.getContext("2d")!;
     const colors = palette();
     context.fillStyle = colors.line;
     context.fillRect(0, 0, S, 1);
-    context.fillStyle = colors.color("--ltd");
+    // A layer that sees all tokens is not one that drops some.
+    context.fillStyle = layer.counts === null ? colors.dim : colors.color(color);
     for (let i = 0; i < S; i++) {
       context.globalAlpha = layer.counts === null ? 1 : layer.counts[i];
       context.fillRect(i, 0, 1, 1);
     }
     context.globalAlpha = 1;
-  }, [layer, S, theme.value]);
+  }, [layer, S, color, scheme.value]);
   return <canvas ref={canvas} width={S} height={1} />;
 }

@@ -1,20 +1,26 @@
 /** Races kept in this browser: overlaid, continued, exported, and run again with more seeds. */
 import { useRef } from "preact/hooks";
 import { inFigures } from "../charts/figure.ts";
-import { save } from "../charts/Plot.tsx";
-import { fingerprintOf } from "../fingerprint.ts";
+import { LANGUAGE } from "../charts/language.ts";
+import { save } from "../charts/save.ts";
 import * as session from "../session.ts";
 import { toAddress } from "../settings.ts";
 import { fromFile, type KeptRace, toFile } from "../storage.ts";
 import { laneName } from "../words.ts";
+import { lazily } from "./lazily.tsx";
+
+/** With the library, which draws the tokens. */
+const Fingerprint = lazily(
+  async () => (await import("./Fingerprint.tsx")).Fingerprint,
+  <p class="note">Fingerprint of the tokens that this race draws.</p>,
+);
 
 /** Seeds that "more seeds" adds. */
 const SEEDS = 4;
 
 export function Runs() {
-  const { kept, storageRefused, settings, phase, seedsLeft } = session;
+  const { kept, storageRefused, busy, seedsLeft } = session;
   const file = useRef<HTMLInputElement>(null);
-  const busy = ["starting", "compiling", "running", "paused"].includes(phase.value);
   const open = async () => {
     const [chosen] = file.current!.files ?? [];
     if (!chosen) return;
@@ -30,6 +36,9 @@ export function Runs() {
       <div class="head">
         <h2 id="h-runs">Races kept in this browser</h2>
         <div class="tools">
+          <button type="button" class="sm" disabled={busy.value} onClick={() => void session.runSeeds(SEEDS)}>
+            Run this with {SEEDS} more seeds
+          </button>
           <button type="button" class="ghost sm" onClick={() => file.current!.click()}>
             Open a file
           </button>
@@ -49,32 +58,29 @@ export function Runs() {
           closed; export those that matter.
         </p>
       )}
+      {seedsLeft.value > 0 && <p class="cap">{seedsLeft.value} more seeds to come.</p>}
       {kept.value.length === 0 ? (
         <p class="cap">
-          None yet. Every race is kept here, with its weights, so that it can go on after a reload.
+          None yet. Each race is kept here with its models' weights, so that it can go on after a reload.
         </p>
       ) : (
-        <ul class="runs">
-          {kept.value.map((race) => (
-            <Kept key={race.id} race={race} busy={busy} />
-          ))}
-        </ul>
+        <>
+          <p class="cap">Tick a race to draw it behind the one above.</p>
+          <ul class="runs">
+            {kept.value.map((race) => (
+              <Kept key={race.id} race={race} />
+            ))}
+          </ul>
+        </>
       )}
       <Spread />
-      <p class="note">
-        The tokens that this race draws have the fingerprint <code>{fingerprintOf(settings.value)}</code>: the
-        same address gives the same one on any machine.{" "}
-        <button type="button" class="sm" disabled={busy} onClick={() => void session.runSeeds(SEEDS)}>
-          Run this with {SEEDS} more seeds
-        </button>{" "}
-        {seedsLeft.value > 0 ? `${seedsLeft.value} to come.` : ""}
-      </p>
+      <Fingerprint />
     </section>
   );
 }
 
-function Kept({ race, busy }: { race: KeptRace; busy: boolean }) {
-  const { overlaid } = session;
+function Kept({ race }: { race: KeptRace }) {
+  const { overlaid, busy } = session;
   const { id, begun, settings, series, done } = race;
   const on = overlaid.value.has(id);
   const overlay = (wanted: boolean) => {
@@ -83,7 +89,7 @@ function Kept({ race, busy }: { race: KeptRace; busy: boolean }) {
     else next.delete(id);
     overlaid.value = next;
   };
-  const when = new Date(begun).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const when = new Date(begun).toLocaleString(LANGUAGE, { dateStyle: "medium", timeStyle: "short" });
   const best = Math.min(...series.map((one) => one.held.at(-1)?.loss ?? Number.POSITIVE_INFINITY));
   return (
     <li>
@@ -93,7 +99,8 @@ function Kept({ race, busy }: { race: KeptRace; busy: boolean }) {
         <b>{when}</b>
       </label>
       <span>
-        {settings.task}, {settings.seconds} s each, seed {settings.seed}
+        {settings.task}, {settings.steps > 0 ? `${settings.steps} steps` : `${settings.seconds} s`} each, seed{" "}
+        {settings.seed}
         {done ? "" : ", not finished"}.{" "}
         {series.map(({ lane, held }, i) => {
           const loss = held.at(-1)?.loss;
@@ -109,7 +116,7 @@ function Kept({ race, busy }: { race: KeptRace; busy: boolean }) {
       <span class="tools">
         <a href={toAddress(settings)}>Settings</a>
         {!done && (
-          <button type="button" class="sm" disabled={busy} onClick={() => void session.goOn(race)}>
+          <button type="button" class="sm" disabled={busy.value} onClick={() => void session.goOn(race)}>
             Go on
           </button>
         )}

@@ -4,12 +4,21 @@ import { type Example, exampleOf } from "../example.ts";
 import { drawsOf } from "../plan.ts";
 import { seen, spread } from "../retained.ts";
 import * as session from "../session.ts";
-import { TASKS } from "../settings.ts";
+import { type Settings, TASKS } from "../settings.ts";
+import { laneName } from "../words.ts";
+import { Choice } from "./Choice.tsx";
 import { LayerImages } from "./LayerImages.tsx";
 import { LayerWords } from "./LayerWords.tsx";
-import { Choice } from "./Setup.tsx";
 
 type Mode = "step" | "sum";
+
+const MODES = [
+  ["step", "at this step"],
+  ["sum", "so far, how often"],
+] as const;
+
+/** The token that is followed at first: the query of *arrows*, a place where the digit has ink, the first letter. */
+const FIRST = { arrows: 0, digits: 66, text: 0 } as const;
 
 /** The run whose tokens are shown: the first that drops any. */
 function droppingLane() {
@@ -22,68 +31,76 @@ function lastDropping(lengths: readonly number[], S: number): number {
   return 0;
 }
 
-export function See() {
-  const { settings, series, phase } = session;
-  const lane = droppingLane();
-  const [mode, setMode] = useState<Mode>("step");
-  const [chosen, setChosen] = useState<number>();
-  const [token, setToken] = useState(0);
-  const [layer, setLayer] = useState(1);
-  const [example, setExample] = useState<Example>();
-  const { task } = settings.value;
+/** The example of a task; undefined until it is there, and for good where its data can't be had. */
+function useExample(task: Settings["task"]): Example | undefined {
+  const [example, setExample] = useState<{ readonly task: Settings["task"]; readonly found: Example }>();
   useEffect(() => {
-    let current = true;
-    setExample(undefined);
+    let isCurrent = true;
     exampleOf(task).then(
-      (found) => current && setExample(found),
-      () => undefined, // without its data the example is left out; the race itself says why it can't start
+      (found) => isCurrent && setExample({ task, found }),
+      () => undefined, // the race itself says why it can't start
     );
     return () => {
-      current = false;
+      isCurrent = false;
     };
   }, [task]);
+  return example?.task === task ? example.found : undefined;
+}
 
-  const run = series.value.find((one) => one.lane === lane);
-  const lengths = run?.steps.reserved ?? [];
-  const last = Math.max(0, lengths.length - 1);
+export function See() {
+  const { settings, shown, phase } = session;
+  const { task, reserved } = settings.value;
+  const lane = droppingLane();
+  const example = useExample(task);
+  const [mode, setMode] = useState<Mode>("step");
+  const [chosen, setChosen] = useState<number>();
+  const [token, setToken] = useState<{ task: string; at: number }>();
+  const [layer, setLayer] = useState(1);
+  const S = TASKS[task].seqLength;
+
+  const steps = shown.value.find((one) => one.lane === lane)?.steps.reserved ?? [];
+  const isAhead = steps.length === 0; // before the first step: what that step will draw
+  const lengths = isAhead ? [reserved] : steps;
+  const last = lengths.length - 1;
   const live = phase.value === "running" || phase.value === "paused";
-  const step = Math.min(chosen ?? (live ? last : lastDropping(lengths, TASKS[task].seqLength)), last);
-  const follows = chosen === undefined;
+  const usual = live ? last : lastDropping(lengths, S);
+  const step = Math.min(chosen ?? usual, last);
   const upTo = mode === "sum" ? last : step;
   const layers = useMemo(() => {
-    if (!lane || !run) return [];
-    const steps = mode === "step" ? [upTo] : spread(upTo + 1);
-    return seen(drawsOf(settings.value, lane), steps, lengths);
+    if (!lane) return [];
+    const all = mode === "step" ? [upTo] : spread(upTo + 1);
+    return seen(drawsOf(settings.value, lane), all, lengths);
   }, [settings.value, lane, mode, upTo, lengths[upTo]]);
 
-  if (!lane || !run || !example) {
+  if (!lane || !example) {
     return (
       <section class="panel" id="see" aria-labelledby="h-see">
         <h2 id="h-see">What each layer sees</h2>
         <p class="cap">
           {lane
-            ? "The example comes with the race."
-            : "No run of this race drops tokens. Add random-LTD or one route."}
+            ? "The example comes with the data of this task."
+            : "No run of this race drops tokens, so every layer sees them all. Add random-LTD or one route."}
         </p>
       </section>
     );
   }
-  const S = TASKS[task].seqLength;
-  const through = layers.flatMap(({ counts }, l) => (counts === null || counts[token] > 0 ? [l] : []));
+  const at = token?.task === task ? token.at : FIRST[task];
+  const onToken = (to: number) => setToken({ task, at: to });
+  const through = layers.flatMap(({ counts }, l) => (counts === null || counts[at] > 0 ? [l] : []));
+  const props = { layers, token: at, onToken, S, color: `--${lane}` };
   return (
-    <section class="panel" id="see" aria-labelledby="h-see">
+    <section class="panel" id="see" aria-labelledby="h-see" style={{ "--mark": `var(--${lane})` }}>
       <div class="head">
-        <h2 id="h-see">What each layer sees</h2>
+        <h2 id="h-see">
+          What each layer sees <small class={`c-${lane}`}>{laneName(lane, settings.value)}</small>
+        </h2>
         <div class="small">
           <Choice
             legend="Show"
             name="mode"
-            choices={[
-              ["step", "at this step"],
-              ["sum", "so far, how often"],
-            ]}
+            choices={MODES}
             value={mode}
-            disabled={false}
+            disabled={isAhead}
             onChoose={setMode}
           />
         </div>
@@ -91,52 +108,51 @@ export function See() {
       <p class="cap">
         {example.caption}{" "}
         {mode === "step"
-          ? "Marked tokens go through the layer at this step; the others pass it by, unchanged."
-          : "How often each token has been through each layer so far. Nothing but chance decides, so the marks even out."}{" "}
-        {phase.value === "idle" ? "From a recorded race." : ""}
+          ? "Marked tokens go through the layer at this step. The others pass it by, unchanged."
+          : "How often each token has been through each layer so far. Only chance decides, so it evens out."}
       </p>
       {example.kind === "image" ? (
-        <LayerImages example={example} layers={layers} token={token} onToken={setToken} S={S} />
+        <LayerImages example={example} {...props} />
       ) : (
-        <LayerWords
-          example={example}
-          layers={layers}
-          layer={layer}
-          onLayer={setLayer}
-          token={token}
-          onToken={setToken}
-          S={S}
-        />
+        <LayerWords example={example} {...props} layer={layer} onLayer={setLayer} />
       )}
-      <div class="scrub">
-        <button
-          type="button"
-          class="ghost"
-          aria-pressed={follows}
-          onClick={() => setChosen(follows ? step : undefined)}
-        >
-          {follows ? (live ? "Following the run" : "Last step that drops") : "Follow the run"}
-        </button>
-        <label>
-          <span class="sr">Step</span>
-          <input
-            type="range"
-            min={0}
-            max={last}
-            value={step}
-            disabled={mode === "sum"}
-            onInput={(event) => setChosen(event.currentTarget.valueAsNumber)}
-          />
-        </label>
-        <output>
-          step <b>{step}</b>, K <b>{lengths[step] ?? S}</b> of {S}
-        </output>
-      </div>
-      {mode === "step" && (
-        <p class="path" aria-live="polite">
-          {example.nameOf(token)} goes through <b>{through.length}</b> of {layers.length} layers at this step
-          {through.length > 0 ? `: ${through.join(", ")}` : ""}.
+      <p class="path" aria-live="polite">
+        {mode === "step" && (
+          <>
+            {example.nameOf(at)} goes through <b>{through.length}</b> of {layers.length} layers
+            {through.length > 0 ? `: ${through.join(", ")}` : ""}.
+          </>
+        )}
+      </p>
+      {isAhead ? (
+        <p class="path">
+          This is what the first step will draw: seed and step decide it, so it is known before.
         </p>
+      ) : (
+        <div class="scrub">
+          <label>
+            <span>Step</span>
+            <input
+              type="range"
+              min={0}
+              max={last}
+              value={step}
+              disabled={mode === "sum"}
+              onInput={(event) => setChosen(event.currentTarget.valueAsNumber)}
+            />
+          </label>
+          <output>
+            <b>{step}</b>, K <b>{lengths[step]}</b> of {S}
+          </output>
+          <button
+            type="button"
+            class="ghost sm"
+            disabled={chosen === undefined}
+            onClick={() => setChosen(undefined)}
+          >
+            {live ? "Follow the run" : "Last step that drops"}
+          </button>
+        </div>
       )}
     </section>
   );

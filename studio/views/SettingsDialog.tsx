@@ -16,42 +16,49 @@ interface Field {
 function fieldsOf({ task }: Settings): readonly Field[] {
   const { seqLength } = TASKS[task];
   return [
-    { name: "layers", label: "Layers", help: "the first sees every token", min: 3, max: 12, step: 1 },
-    { name: "channels", label: "Channels", min: 16, max: 128, step: 16 },
-    { name: "batch", label: "Rows in a batch", min: 1, max: 64, step: 1 },
+    { name: "layers", label: "Layers", help: "The first one sees every token.", min: 3, max: 12, step: 1 },
+    { name: "channels", label: "Channels", help: "The width of a token.", min: 16, max: 128, step: 16 },
+    { name: "batch", label: "Batch", help: "Examples in a step.", min: 1, max: 64, step: 1 },
     {
       name: "reserved",
-      label: `K at the start, of ${seqLength}`,
-      help: "a multiple of 4, which is fast here",
+      label: "K at the start",
+      help: `Of ${seqLength} tokens. Multiples of 4 are fast.`,
       min: 4,
       max: seqLength,
       step: 4,
     },
     {
       name: "until",
-      label: "Dropping ends at, percent",
-      help: "of the training time",
+      label: "Dropping ends at, %",
+      help: "Of the run. Then all tokens return.",
       min: 10,
       max: 100,
       step: 1,
     },
     {
       name: "rate",
-      label: "Learning rate, millionths",
-      help: "4500 is 0.0045",
+      label: "Learning rate, × 10⁻⁶",
+      help: "6000 means 0.006.",
       min: 10,
       max: 100_000,
       step: 10,
     },
     {
       name: "steps",
-      label: "Steps instead of seconds",
-      help: "0: by the clock; else the race repeats to the bit",
+      label: "Steps instead of time",
+      help: "0 means by time. By steps, a race repeats to the bit.",
       min: 0,
       max: 100_000,
       step: 1,
     },
-    { name: "seed", label: "Seed", min: 0, max: 2 ** 32 - 1, step: 1 },
+    {
+      name: "seed",
+      label: "Seed",
+      help: "Of weights, batches and draws.",
+      min: 0,
+      max: 2 ** 32 - 1,
+      step: 1,
+    },
   ];
 }
 
@@ -71,7 +78,7 @@ export function SettingsDialog({ onClose }: { onClose: () => void }) {
         }}
       >
         <h2 id="h-dlg">
-          Settings <small>kept in the address</small>
+          Settings <small>They are kept in the address.</small>
         </h2>
         <div class="grid">
           {fieldsOf(draft).map(({ name, label, help, ...range }) => (
@@ -88,14 +95,15 @@ export function SettingsDialog({ onClose }: { onClose: () => void }) {
             </label>
           ))}
           <label>
-            K afterwards
+            K as the run goes on
             <select
               value={draft.growth}
               onChange={(event) => put({ growth: event.currentTarget.value as Settings["growth"] })}
             >
-              <option value="constant">stays as it is</option>
+              <option value="constant">stays the same</option>
               <option value="growing">grows in equal steps</option>
             </select>
+            <small>Until dropping ends.</small>
           </label>
           <label>
             Train on
@@ -103,10 +111,11 @@ export function SettingsDialog({ onClose }: { onClose: () => void }) {
               value={draft.backend}
               onChange={(event) => put({ backend: event.currentTarget.value as Settings["backend"] })}
             >
-              <option value="auto">the best there is</option>
+              <option value="auto">the fastest there is</option>
               <option value="wasm">the CPU, by WebAssembly</option>
               <option value="webgpu">the GPU, by WebGPU</option>
             </select>
+            <small>Only WebAssembly gives the same bits everywhere.</small>
           </label>
         </div>
         <div class="foot">

@@ -1,61 +1,40 @@
 /** What is raced, and the buttons: the top of the page, and the bar at the bottom of a phone. */
-import { useState } from "preact/hooks";
+import { signal } from "@preact/signals";
 import * as session from "../session.ts";
-import { defaultsOf, LANES, type LaneName, type Settings, TIMES, toAddress } from "../settings.ts";
-import { laneName } from "../words.ts";
-import { SettingsDialog } from "./SettingsDialog.tsx";
+import { LANES, type LaneName, type Settings, TIMES } from "../settings.ts";
+import { EXPLAINED, headline, laneName } from "../words.ts";
+import { Choice } from "./Choice.tsx";
+import { lazily } from "./lazily.tsx";
+import { progressOf } from "./State.tsx";
 
 const TASK_NAMES = { arrows: "Follow arrows", digits: "Read digits", text: "Write Moby Dick" } as const;
 const TIME_NAMES: Record<number, string> = { 20: "20 s", 120: "2 min", 600: "10 min" };
 
-interface ChoiceProps<T extends string | number> {
-  readonly legend: string;
-  readonly name: string;
-  readonly choices: readonly (readonly [T, string])[];
-  readonly value: T;
-  readonly disabled: boolean;
-  readonly onChoose: (value: T) => void;
-}
+/** Whether the settings' dialog is open. */
+const dialog = signal(false);
 
-/** One of a few, as a row of radio buttons. */
-export function Choice<T extends string | number>(props: ChoiceProps<T>) {
-  const { legend, name, choices, value, disabled, onChoose } = props;
-  return (
-    <fieldset class="seg" disabled={disabled}>
-      <legend>{legend}</legend>
-      {choices.map(([each, words]) => (
-        <label key={each}>
-          <input type="radio" name={name} checked={each === value} onChange={() => onChoose(each)} />
-          <span>{words}</span>
-        </label>
-      ))}
-    </fieldset>
-  );
-}
+const SettingsDialog = lazily(async () => (await import("./SettingsDialog.tsx")).SettingsDialog);
 
-/** Whether a race is under way, so that its settings stand. */
-function isBusy(): boolean {
-  return ["starting", "compiling", "running", "paused"].includes(session.phase.value);
+function setLane(lane: LaneName, on: boolean): void {
+  const { lanes } = session.settings.value;
+  const next = LANES.filter((each) => (each === lane ? on : lanes.includes(each)));
+  if (next.length >= 2) session.change({ lanes: next });
 }
 
 export function Setup() {
-  const { settings, phase, machine, addressNotes, notice } = session;
-  const { task, seconds, lanes, backend } = settings.value;
-  const [dialog, setDialog] = useState(false);
-  const busy = isBusy();
-  const toggle = (lane: LaneName, on: boolean) => {
-    const next = LANES.filter((each) => (each === lane ? on : lanes.includes(each)));
-    if (next.length >= 2) session.change({ lanes: next });
-  };
-  const quiet = phase.value === "idle" || phase.value === "done" || phase.value === "failed";
+  const { settings, busy } = session;
+  const { task, seconds, steps, lanes } = settings.value;
+  const [who, what] = headline(settings.value);
+  const times: (readonly [number, string])[] = TIMES.map((time) => [time, TIME_NAMES[time]]);
+  if (!(TIMES as readonly number[]).includes(seconds)) times.push([seconds, `${seconds} s`]);
   return (
     <section class="setup" aria-labelledby="h-setup">
       <h1 id="h-setup" tabIndex={-1}>
-        Transformers, one seed. <span>One skips most of its tokens.</span>
+        {who} <span>{what}</span>
       </h1>
-      {quiet && (
+      {!busy.value && (
         <p class="lead">
-          They see the same batches and take turns on your own machine, so that each has had the same time.
+          They learn from the same batches and take turns on your machine, so that each gets the same time.
           Does the one that computes less learn faster by the clock? Sometimes. Watch, and check.
         </p>
       )}
@@ -65,56 +44,91 @@ export function Setup() {
           name="task"
           choices={Object.entries(TASK_NAMES) as [Settings["task"], string][]}
           value={task}
-          disabled={busy}
+          disabled={busy.value}
           onChoose={(next) => session.change({ task: next })}
         />
-        <Choice
-          legend="Training time for each"
-          name="seconds"
-          choices={[
-            ...TIMES.map((time) => [time as number, TIME_NAMES[time]] as const),
-            ...((TIMES as readonly number[]).includes(seconds) ? [] : [[seconds, `${seconds} s`] as const]),
-          ]}
-          value={seconds}
-          disabled={busy}
-          onChoose={(next) => session.change({ seconds: next })}
-        />
-        <fieldset class="seg lanes" disabled={busy}>
-          <legend>In the race</legend>
-          {LANES.map((lane) => (
-            <label key={lane}>
-              <input
-                type="checkbox"
-                checked={lanes.includes(lane)}
-                disabled={lane === "full"}
-                onChange={(event) => toggle(lane, event.currentTarget.checked)}
-              />
-              <span class={`c-${lane}`}>{laneName(lane, settings.value)}</span>
-            </label>
-          ))}
-        </fieldset>
-        <Buttons onSettings={() => setDialog(true)} />
-      </form>
-      <p class="machine">
-        <span class="dot" aria-hidden="true" />
-        {machine.value ? (
-          <>
-            <b>{machine.value.backend === "webgpu" ? "WebGPU." : "WebAssembly, one thread."}</b>{" "}
-            {machine.value.why}
-          </>
+        {steps > 0 ? (
+          <fieldset class="seg" disabled={busy.value}>
+            <legend>Steps for each</legend>
+            <div>
+              <button type="button" disabled={busy.value} onClick={() => session.change({ steps: 0 })}>
+                {steps} steps <span class="dim">· by time instead</span>
+              </button>
+            </div>
+          </fieldset>
         ) : (
-          <>
-            <b>
-              {backend === "auto" ? "WebGPU where this browser has it, else WebAssembly." : `On ${backend}.`}
-            </b>{" "}
-            Nothing is sent anywhere: the models train in this tab.
-          </>
+          <Choice
+            legend="Training time for each"
+            name="seconds"
+            choices={times}
+            value={seconds}
+            disabled={busy.value}
+            onChoose={(next) => session.change({ seconds: next })}
+          />
         )}
-      </p>
+        <fieldset class="seg lanes" disabled={busy.value}>
+          <legend>In the race</legend>
+          <div>
+            {LANES.map((lane) => (
+              <label key={lane} title={EXPLAINED[lane]}>
+                <input
+                  type="checkbox"
+                  checked={lanes.includes(lane)}
+                  disabled={lane === "full"}
+                  onChange={(event) => setLane(lane, event.currentTarget.checked)}
+                />
+                <span class={`c-${lane}`}>{laneName(lane, settings.value)}</span>
+              </label>
+            ))}
+          </div>
+        </fieldset>
+        <div class="go">
+          <Buttons />
+        </div>
+      </form>
+      {!busy.value && (
+        <ul class="who">
+          {lanes.map((lane) => (
+            <li key={lane}>
+              <b class={`c-${lane}`}>{laneName(lane, settings.value)}</b> {EXPLAINED[lane]}
+            </li>
+          ))}
+        </ul>
+      )}
+      <Where />
+      <Notices />
+      {dialog.value && <SettingsDialog onClose={() => (dialog.value = false)} />}
+    </section>
+  );
+}
+
+/** Where the models train, and why there. */
+function Where() {
+  const { machine, settings } = session;
+  const { backend } = settings.value;
+  const before = {
+    auto: "WebGPU where this browser has it, else WebAssembly.",
+    wasm: "WebAssembly, one thread.",
+    webgpu: "WebGPU where this browser has it, else WebAssembly.",
+  }[backend];
+  const now = { webgpu: "WebGPU.", wasm: "WebAssembly, one thread." };
+  return (
+    <p class="machine">
+      <span class="dot" aria-hidden="true" />
+      <b>{machine.value ? now[machine.value.backend] : before}</b>{" "}
+      {machine.value?.why ?? "The models train in this tab, and nothing is sent anywhere."}
+    </p>
+  );
+}
+
+/** What went otherwise than asked for, and what was done about it. */
+function Notices() {
+  const { addressNotes, notice } = session;
+  return (
+    <>
       {addressNotes.value.length > 0 && (
         <p class="notice" role="status">
-          <b>The address was not taken as it stands.</b>{" "}
-          {addressNotes.value.map(({ text }) => text).join(" ")}
+          <b>Not all of the address could be used.</b> {addressNotes.value.map(({ text }) => text).join(" ")}
         </p>
       )}
       {notice.value && (
@@ -125,8 +139,7 @@ export function Setup() {
           </button>
         </p>
       )}
-      {dialog && <SettingsDialog onClose={() => setDialog(false)} />}
-    </section>
+    </>
   );
 }
 
@@ -146,48 +159,47 @@ function mainAction(): readonly [string, () => void] {
   }
 }
 
-function Buttons({ onSettings }: { onSettings: () => void }) {
+function Buttons() {
   const [words, act] = mainAction();
-  const busy = isBusy();
   return (
-    <div class="go">
+    <>
       <button type="button" class="primary" onClick={act}>
         {words}
       </button>
-      {busy && (
+      {session.busy.value ? (
         <button type="button" onClick={session.stop}>
           Stop
         </button>
+      ) : (
+        <button type="button" class="ghost" aria-haspopup="dialog" onClick={() => (dialog.value = true)}>
+          Settings
+        </button>
       )}
-      <button type="button" class="ghost" aria-haspopup="dialog" disabled={busy} onClick={onSettings}>
-        Settings
-      </button>
-    </div>
+    </>
   );
 }
 
-/** The bar at the bottom of a phone: the same button, and how far the race is. */
+/** The bar at the bottom of a phone: the same buttons, and how far the race is. */
 export function Dock() {
-  const [words, act] = mainAction();
-  const { now, of, unit } = session.spent.value;
+  const { spent, busy, settings, over } = session;
+  const { now, of, unit } = spent.value;
+  const { seconds, steps, lanes } = settings.value;
+  const each = steps > 0 ? `${steps} steps` : (TIME_NAMES[seconds] ?? `${seconds} s`);
   return (
     <section class="dock" aria-label="Race controls">
-      <button type="button" class="primary" onClick={act}>
-        {words}
-      </button>
+      <Buttons />
       <div class="prog">
-        <span>
-          <b>{now.toFixed(0)}</b> of {of} {unit} each
-        </span>
-        <progress value={now} max={of} aria-label="How far the race is" />
+        {busy.value || over.value ? (
+          <span>
+            <b>{now.toFixed(0)}</b> of {of} {unit} each
+          </span>
+        ) : (
+          <span>
+            {lanes.length} runs, {each} each
+          </span>
+        )}
+        {busy.value && <progress {...progressOf()} aria-label="How far the race is" />}
       </div>
     </section>
   );
 }
-
-/** The address of these settings, as a whole link. */
-export function linkOf(settings: Settings): string {
-  return location.origin + location.pathname + toAddress(settings);
-}
-
-export { defaultsOf };

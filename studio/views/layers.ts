@@ -6,6 +6,8 @@ export interface ShownProps {
   readonly token: number;
   readonly onToken: (token: number) => void;
   readonly S: number;
+  /** The custom property that holds the run's colour. */
+  readonly color: string;
 }
 
 export const sizeWords = ({ counts, retained }: LayerTokens, S: number) =>

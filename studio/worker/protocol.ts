@@ -96,6 +96,12 @@ export function append(to: StepSeries, more: StepSeries): void {
     for (const value of more[name]) to[name].push(value);
 }
 
+/** A series whose lists grow apart from these. */
+export function copied(series: LaneSeries): LaneSeries {
+  const steps = Object.entries(series.steps).map(([name, list]) => [name, list.slice()]);
+  return { ...series, steps: Object.fromEntries(steps) as StepSeries };
+}
+
 /** A series as the trainer's computations want it. */
 export function historyOf({ steps, held }: LaneSeries): History {
   return {

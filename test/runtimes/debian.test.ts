@@ -1,10 +1,11 @@
 /** Engines that come from Debian: .ci/run installs them, elsewhere their tests are skipped and their rows stay. */
-import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { folder } from "../../scripts/runtimes.js";
+import { inFirefox, inWebKit, missing, REASONS } from "../suites/engines.ts";
 import { type Project, packedProject } from "../suites/packed.ts";
 import { openRecord } from "./record.ts";
 import { PAGE_SCRIPT, type Served, serve } from "./serve.ts";
@@ -16,18 +17,6 @@ const NAMES = {
   gjs: "gjs",
 };
 const record = openRecord("debian", Object.values(NAMES));
-
-const LAVAPIPE = "/usr/share/vulkan/icd.d/lvp_icd.x86_64.json";
-const MINI_BROWSER = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
-
-const onPath = (command: string) =>
-  (process.env.PATH ?? "").split(":").some((path) => existsSync(join(path, command)));
-const missing = (...commands: string[]) => {
-  const absent = commands.filter(
-    (command) => !(command.startsWith("/") ? existsSync(command) : onPath(command)),
-  );
-  return absent.length > 0 ? `(${absent.join(", ")} not installed)` : "";
-};
 
 /** The first number with a point in what a command prints, after the name where one stands before. */
 const versionOf = (command: string, ...args: string[]) =>
@@ -44,7 +33,7 @@ describe("the same bits in Debian's engines", () => {
   let project: Project;
   let served: Served;
   beforeAll(async () => {
-    if (Object.keys(NAMES).every((name) => reasons[name as keyof typeof NAMES])) return;
+    if (Object.values(reasons).every((reason) => reason)) return;
     project = packedProject();
     const write = (name: string, contents: string) => writeFileSync(join(project.folder, name), contents);
     for (const file of ["digest.js", "answer.js"]) {
@@ -78,65 +67,24 @@ fetch("/answer", { method: "POST", body: JSON.stringify(seen) });
     project?.remove();
   });
 
-  const reasons = {
-    firefox: missing("firefox-esr", LAVAPIPE),
-    webkit: missing(MINI_BROWSER, "Xvfb"),
-    jsc: missing("jsc"),
-    gjs: missing("gjs"),
-  };
+  const reasons = { ...REASONS, jsc: missing("jsc"), gjs: missing("gjs") };
 
-  /** What the page posts, opened by a browser that is ended then, with all that it started. */
-  async function posted(command: string, args: string[], env: Record<string, string>): Promise<any> {
-    const answer = served.answer();
-    const home = join(project.folder, `home-${args.length}`);
-    mkdirSync(home, { recursive: true });
-    const child = spawn(command, args, {
-      detached: true,
-      stdio: "ignore",
-      env: { ...process.env, HOME: home, VK_ICD_FILENAMES: LAVAPIPE, ...env },
-    });
-    const ended = new Promise<never>((_, reject) => {
-      child.on("error", reject);
-      child.on("exit", (code) => reject(new Error(`${command} ended with ${code} before the page answered`)));
-    });
-    try {
-      const seen = JSON.parse(await Promise.race([answer, ended]));
-      expect(seen.error).toBeUndefined();
-      return seen;
-    } finally {
-      ended.catch(() => {});
-      if (child.pid !== undefined) process.kill(-child.pid);
-    }
+  /** What the page posts. */
+  async function posted(open: typeof inFirefox): Promise<any> {
+    const seen = JSON.parse(await open(`${served.origin}/page.html`, served.answer()));
+    expect(seen.error).toBeUndefined();
+    return seen;
   }
 
   it.skipIf(reasons.firefox)(`Firefox ${reasons.firefox}`, async () => {
-    const profile = join(project.folder, "profile");
-    mkdirSync(profile);
-    const preferences = ["dom.webgpu.enabled", "gfx.webgpu.ignore-blocklist"];
-    writeFileSync(
-      join(profile, "user.js"),
-      preferences.map((name) => `user_pref("${name}", true);\n`).join(""),
-    );
-    const page = `${served.origin}/page.html`;
-    const seen = await posted("firefox-esr", ["--headless", "--profile", profile, page], {});
+    const seen = await posted(inFirefox);
     // Its adapter tells nothing of itself; Vulkan was given one.
     record.hold(NAMES.firefox, { ...seen, webgpu: { from: "its own", ...seen.webgpu, adapter: "lavapipe" } });
   });
 
   it.skipIf(reasons.webkit)(`WebKitGTK ${reasons.webkit}`, async () => {
-    const screen = spawn("Xvfb", ["-displayfd", "1", "-nolisten", "tcp"], {
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    try {
-      const display = await new Promise<string>((resolve, reject) => {
-        screen.on("error", reject);
-        screen.stdout.once("data", (number) => resolve(`:${String(number).trim()}`));
-      });
-      const seen = await posted(MINI_BROWSER, [`${served.origin}/page.html`], { DISPLAY: display });
-      record.hold(NAMES.webkit, { ...seen, version: versionOf("dpkg-query", "-W", "libwebkit2gtk-4.1-0") });
-    } finally {
-      screen.kill();
-    }
+    const seen = await posted(inWebKit);
+    record.hold(NAMES.webkit, { ...seen, version: versionOf("dpkg-query", "-W", "libwebkit2gtk-4.1-0") });
   });
 
   const shell = (command: string) => {

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
 
-const TYPES: Record<string, string> = { ".js": "text/javascript", ".html": "text/html" };
+const TYPES: Record<string, string> = { ".js": "text/javascript", ".html": "text/html", ".css": "text/css" };
 
 /** What a page runs: no bundler, no import map. */
 export const PAGE_SCRIPT = `import * as lib from "/node_modules/random-ltd/dist/index.js";
