@@ -10,8 +10,10 @@ const W1 = 0xbb67ae85; // sqrt(3) - 1
 
 /** The high word of the 64-bit product of two unsigned 32-bit numbers. */
 function mulHigh(a: number, b: number): number {
-  const low = Math.floor(((a & 0xffff) * b) / 0x10000); // every number here is below 2^48: exact
-  return Math.floor(((a >>> 16) * b + low) / 0x10000);
+  const [al, ah, bl, bh] = [a & 0xffff, a >>> 16, b & 0xffff, b >>> 16];
+  const middle = ah * bl + ((al * bl) >>> 16); // below 2^32: exact
+  const other = al * bh + (middle & 0xffff);
+  return (ah * bh + (middle >>> 16) + (other >>> 16)) >>> 0;
 }
 
 /**
