@@ -55,7 +55,7 @@ export function readmeLines(plan: Plan, results: ReadonlyMap<string, Result>): s
   const lines = [];
   if (arrows) {
     const what =
-      "Dropping pays where a task needs depth and its tokens repeat. On *arrows*, made up for the purpose,";
+      "Dropping can pay where a model is deep and its tokens repeat. On *arrows*, made up for the purpose,";
     lines.push(`${what} ${beside(arrows)}${against(arrows)}.`);
   }
   if (digits) {
