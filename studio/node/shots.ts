@@ -110,7 +110,7 @@ async function forReadme(site: Site): Promise<void> {
     const { page, close } = await visit(site, "", {
       viewport: { width: isPhone ? 390 : 1280, height },
       colorScheme: isPhone ? "dark" : "light",
-      deviceScaleFactor: isPhone ? 1 : 0.75, // shown small, and small to load
+      deviceScaleFactor: isPhone ? 1 : 0.66, // shown small, and small to load
     });
     await page.getByText("Recorded").first().waitFor();
     if (isPhone) {
