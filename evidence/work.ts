@@ -85,11 +85,10 @@ async function train({ id, entry, seed }: RunJob, place: Workplace): Promise<Run
       run.free();
       return null;
     }
-    const due = Math.floor(run.spent * EVALUATIONS);
     const { loss, K } = await run.step();
     place.tell(`${id}: step ${run.totals.step}, loss ${loss.toFixed(3)}, K ${K}`, run.spent);
     await macrotask();
-    if (Math.floor(run.spent * EVALUATIONS) > due || run.finished) {
+    if (run.isDue(EVALUATIONS) || run.finished) {
       await run.evaluate(macrotask);
       if (!run.finished) await putAway();
     }

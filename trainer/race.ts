@@ -93,14 +93,16 @@ export class Race {
   /** Compiles, then steps and evaluates until every budget is spent. Stop by leaving the loop; then {@link close}. */
   async *events(): AsyncGenerator<RaceEvent> {
     yield* this.compile();
+    // Of a race that was put away between a step and its evaluation.
+    for (const contestant of this.contestants) {
+      if (contestant.run.isDue(this.#evaluations)) yield* this.#evaluate(contestant);
+    }
     for (let contestant = this.next; contestant; contestant = this.next) {
       const { run } = contestant;
-      const due = () => Math.floor(run.spent * this.#evaluations);
-      const before = due();
       const result = await run.step();
       yield { type: "step", contestant, result };
       await this.#pause();
-      if (due() > before || run.finished) yield* this.#evaluate(contestant);
+      if (run.isDue(this.#evaluations) || run.finished) yield* this.#evaluate(contestant);
     }
   }
 

@@ -109,9 +109,22 @@ export class Run {
 
   /** The part of the budget that is spent, 0 to 1. */
   get spent(): number {
+    return this.#spentAt(this.#totals);
+  }
+
+  #spentAt({ step, seconds, flops }: Pick<Totals, "step" | "seconds" | "flops">): number {
     const { unit, amount } = this.config.budget;
-    const { step, seconds, flops } = this.#totals;
     return Math.min(1, { steps: step, seconds, flops }[unit] / amount);
+  }
+
+  /**
+   * Whether an evaluation is due, of so many over the budget. Told from the last one, not from the last step: so a run
+   * that was put away between the two has it yet to come.
+   */
+  isDue(evaluations: number): boolean {
+    const last = this.history.evaluations.at(-1);
+    const before = last ? this.#spentAt(last) : 0;
+    return Math.floor(this.spent * evaluations) > Math.floor(before * evaluations);
   }
 
   /** The part of the steps that is done: counted where the budget is in steps, else told from the operations. */

@@ -7,7 +7,7 @@ import { ADAMW, learningRate } from "../../trainer/optimizer.ts";
 import { Race } from "../../trainer/race.ts";
 import { Run } from "../../trainer/run.ts";
 import { arrows } from "../../trainer/tasks/arrows.ts";
-import type { Dropping, Evaluation, RunConfig } from "../../trainer/types.ts";
+import type { Dropping, Evaluation, RunConfig, RunState } from "../../trainer/types.ts";
 import { costOf, inWords, type Outcome, verdictOf } from "../../trainer/verdict.ts";
 
 const model = { kind: "follower", layers: 3, channels: 8, heads: 1, seq: 16, nodes: 4, hops: 2 } as const;
@@ -64,6 +64,38 @@ describe("a race", () => {
     expect(record.verdict?.dropping).toBe("30");
     expect(JSON.parse(JSON.stringify(record)).contestants).toHaveLength(3);
     race.dispose();
+  });
+
+  test("put away between a step and its check, it goes on as if it had not been", async () => {
+    const raceOf = (state?: RunState) =>
+      new Race([{ name: "one", role: "full", run: new Run(config({ how: "none" }), task, { state }) }], {
+        evaluations: 4,
+      });
+    const straight = raceOf();
+    for await (const _ of straight.events());
+    const whole = straight.contestants[0].run.history.evaluations.map(({ step, loss }) => [step, loss]);
+    expect(whole.map(([step]) => step)).toEqual([2, 4, 6, 8]);
+    straight.dispose();
+    for (const [type, step] of [
+      ["step", 3],
+      ["step", 4],
+      ["evaluating", 4],
+      ["evaluated", 4],
+      ["step", 8],
+    ] as const) {
+      const cut = raceOf();
+      for await (const event of cut.events())
+        if (event.type === type && event.contestant.run.totals.step === step) break;
+      const resumed = raceOf((await cut.state()).contestants[0].state);
+      for await (const _ of resumed.events());
+      const { evaluations } = resumed.contestants[0].run.history;
+      expect(
+        evaluations.map(({ step, loss }) => [step, loss]),
+        `${type} ${step}`,
+      ).toEqual(whole);
+      cut.dispose();
+      resumed.dispose();
+    }
   });
 
   test("stopped early, what there is is evaluated", async () => {
