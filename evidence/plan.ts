@@ -126,6 +126,9 @@ const small = [
   entry("arrows", "small", "full2", full(2, 0.006), FIVE),
   entry("arrows", "small", "input4", input(4, 0.006), FIVE),
   entry("arrows", "small", "fresh4", fresh(4, 0.006), FIVE),
+  entry("arrows", "small", "full3", full(3, 0.006), FIVE),
+  entry("arrows", "small", "full5", full(5, 0.006), FIVE),
+  entry("arrows", "small", "full6", full(6, 0.006), FIVE),
 ];
 const ROUTE = route(6, 0.0045);
 const arrowsMain = [
