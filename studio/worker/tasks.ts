@@ -10,7 +10,7 @@ import { type LaneName, type Settings, TASKS } from "../settings.ts";
 import type { Sample } from "./protocol.ts";
 
 /** Held-out rows of each task: enough to tell runs apart, few enough for a second; of a race by steps, fewer. */
-const HELD_OUT = { bySeconds: 128, bySteps: 32 };
+const HELD_OUT = { bySeconds: 128, bySteps: 16 };
 
 /** Letters that a model writes: in a race by steps, which is for comparing, fewer. */
 const WRITTEN = { bySeconds: 60, bySteps: 12 };

@@ -89,7 +89,7 @@ export function clock(site: () => Site): void {
   });
 
   test("a lost device: WebAssembly goes on from the last save", async () => {
-    const address = `?task=arrows&${SMALL.replace("wasm", "webgpu").replace("steps=10", "steps=60")}&until=100`;
+    const address = `?task=arrows&${SMALL.replace("wasm", "webgpu").replace("steps=10", "steps=40")}&until=100`;
     const { page } = await at(address, {}, putBeforeWorker(KEEP_DEVICES));
     await loseDevice(page);
     await page.getByText("The graphics device went away.").waitFor();
@@ -99,7 +99,7 @@ export function clock(site: () => Site): void {
     await page.locator(".state.done").waitFor();
     const [kept] = await keptRaces(page);
     for (const { steps } of kept.series) {
-      expect(steps.loss).toHaveLength(60);
+      expect(steps.loss).toHaveLength(40);
       expect(steps.loss.every(Number.isFinite)).toBe(true);
       expect(steps.seconds).toEqual([...steps.seconds].sort((a: number, b: number) => a - b));
     }

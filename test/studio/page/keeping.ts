@@ -10,7 +10,7 @@ export function keeping(site: () => Site): void {
   const at = opener(site);
 
   test("a race that a reload cuts goes on to the straight run's losses, bit for bit on WASM", async () => {
-    const address = `?task=arrows&${SMALL.replace("steps=10", "steps=30")}`;
+    const address = `?task=arrows&${SMALL.replace("steps=10", "steps=16")}`;
     const straight = await at(address);
     await race(straight.page);
     const [whole] = await keptRaces(straight.page);

@@ -23,7 +23,7 @@ export function training(site: () => Site): void {
       await close();
       return kept.series.map((one: any) => one.steps.loss) as number[][];
     };
-    const [onCPU, onGPU] = [await lossesOn("wasm"), await lossesOn("webgpu")];
+    const [onCPU, onGPU] = await Promise.all([lossesOn("wasm"), lossesOn("webgpu")]);
     for (const [lane, losses] of onCPU.entries()) {
       expect(losses).toHaveLength(10);
       expect(losses.at(-1)!).toBeLessThan(losses[0]);

@@ -67,6 +67,19 @@ async function residentBytes(site: Site): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
+/**
+ * The least of several readings: what is waiting to be collected differs by tens of MB from one moment to the next, what
+ * leaks is in all of them.
+ */
+async function leastResidentBytes(site: Site): Promise<number> {
+  const readings: number[] = [];
+  for (let n = 0; n < 10; n++) {
+    readings.push(await residentBytes(site));
+    await new Promise((later) => setTimeout(later, 100));
+  }
+  return Math.min(...readings);
+}
+
 /** Steps that the first run has done, as the page shows them. */
 const stepsOf = async (page: Page) =>
   Number(await page.locator(".score td:nth-of-type(3)").first().innerText());
@@ -91,14 +104,14 @@ export function weight(site: () => Site): void {
   });
 
   test("memory grows under 10% in 200 steps at one K", async () => {
-    const address = `?task=arrows&${SMALL.replace("steps=10", "steps=260").replace("batch=4", "batch=1")}&until=100&k=32`;
+    const address = `?task=arrows&${SMALL.replace("steps=10", "steps=280").replace("batch=4", "batch=1")}&until=100&k=32`;
     const { page } = await at(address);
     const racing = race(page);
     await eventually(() => stepsOf(page)).toBeGreaterThan(40);
-    const before = await residentBytes(site());
+    const before = await leastResidentBytes(site());
     const from = await stepsOf(page);
     await eventually(() => stepsOf(page)).toBeGreaterThan(from + 200);
-    expect((await residentBytes(site())) / before).toBeLessThan(1.1);
+    expect((await leastResidentBytes(site())) / before).toBeLessThan(1.1);
     await racing;
   });
 }
