@@ -34,7 +34,12 @@ export async function openSite(): Promise<Site> {
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${PATH}`;
-  const browser = await chromium.launch(chromiumLaunch());
+  const launch = chromiumLaunch();
+  // `gc` in pages and workers, so that what memory a race holds can be told from what waits to be collected.
+  const browser = await chromium.launch({
+    ...launch,
+    args: [...(launch.args ?? []), "--js-flags=--expose-gc"],
+  });
   return {
     url,
     browser,
