@@ -5,6 +5,7 @@ import type { Example } from "../example.ts";
 import type { LayerTokens } from "../retained.ts";
 import { scheme } from "../theme.ts";
 import { type ShownProps, sizeWords } from "./layers.ts";
+import { Slider } from "./Slider.tsx";
 
 interface WordsProps extends ShownProps {
   readonly example: Extract<Example, { kind: "words" }>;
@@ -49,16 +50,7 @@ export function LayerWords({ example, layers, layer, onLayer, token, onToken, S,
         })}
       </p>
       <div class="scrub">
-        <label>
-          <span>Token</span>
-          <input
-            type="range"
-            min={0}
-            max={S - 1}
-            value={token}
-            onInput={(event) => onToken(event.currentTarget.valueAsNumber)}
-          />
-        </label>
+        <Slider name="Token" max={S - 1} value={token} onSlide={onToken} />
         <output>
           <b>{token}</b>: {example.words[token]}
         </output>

@@ -9,6 +9,7 @@ import { laneName } from "../words.ts";
 import { Choice } from "./Choice.tsx";
 import { LayerImages } from "./LayerImages.tsx";
 import { LayerWords } from "./LayerWords.tsx";
+import { Slider } from "./Slider.tsx";
 
 type Mode = "step" | "sum";
 
@@ -130,17 +131,7 @@ export function See() {
         </p>
       ) : (
         <div class="scrub">
-          <label>
-            <span>Step</span>
-            <input
-              type="range"
-              min={0}
-              max={last}
-              value={step}
-              disabled={mode === "sum"}
-              onInput={(event) => setChosen(event.currentTarget.valueAsNumber)}
-            />
-          </label>
+          <Slider name="Step" max={last} value={step} disabled={mode === "sum"} onSlide={setChosen} />
           <output>
             <b>{step}</b>, K <b>{lengths[step]}</b> of {S}
           </output>

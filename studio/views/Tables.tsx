@@ -3,7 +3,7 @@ import { inFigures } from "../charts/figure.ts";
 import * as session from "../session.ts";
 import { TASKS } from "../settings.ts";
 import { EXPLAINED, laneName } from "../words.ts";
-import { CURRENCIES, predictedMs, recentMean } from "./figures.ts";
+import { CURRENCIES, stepMs } from "./figures.ts";
 
 export function Score() {
   const { shown, settings, over } = session;
@@ -23,8 +23,7 @@ export function Score() {
       <tbody>
         {shown.value.map(({ lane, layers, steps, held }) => {
           const last = held.at(-1);
-          const ms = recentMean(steps.ms);
-          const byFlops = predictedMs(shown.value, steps);
+          const { ms, byFlops } = stepMs(shown.value, steps, over.value);
           const K = steps.reserved.at(-1) ?? settings.value.reserved;
           const drops = lane === "ltd" || lane === "route";
           return (

@@ -147,24 +147,31 @@ export function smallFigures(series: readonly LaneSeries[], seconds: number, nam
   ];
 }
 
-/** The mean of the last steps. */
-export function recentMean(list: readonly number[]): number {
-  const recent = list.slice(-20);
-  return recent.reduce((sum, v) => sum + v, 0) / recent.length;
-}
+const mean = (list: readonly number[]) => list.reduce((sum, v) => sum + v, 0) / list.length;
 
-/** Milliseconds of a step if time went as FLOPs do, measured by the full model. */
-export function predictedMs(series: readonly LaneSeries[], steps: LaneSeries["steps"]): number {
+/** Steps that "now" is told from. */
+const RECENT = 20;
+
+/**
+ * Milliseconds of a step, and what they would be if time went as FLOPs do, measured by the full model: of the last steps,
+ * or of all once the race is over. Both are means over the same steps, for K changes on the way.
+ */
+export function stepMs(
+  series: readonly LaneSeries[],
+  steps: LaneSeries["steps"],
+  isOver: boolean,
+): { ms: number; byFlops: number } {
+  const part = (list: readonly number[]) => mean(isOver ? list : list.slice(-RECENT));
   const full = series.find(({ lane }) => lane === "full")?.steps;
-  if (!full || full.ms.length === 0 || steps.flops.length === 0) return Number.NaN;
-  return (recentMean(full.ms) / full.flops.at(-1)!) * steps.flops.at(-1)!;
+  const byFlops = full ? (part(full.ms) / part(full.flops)) * part(steps.flops) : Number.NaN;
+  return { ms: part(steps.ms), byFlops };
 }
 
 function predictedSteps(series: readonly LaneSeries[], steps: LaneSeries["steps"]): number[] {
   const full = series.find(({ lane }) => lane === "full")?.steps;
   if (!full || full.ms.length === 0) return [];
-  const mean = full.ms.reduce((sum, v) => sum + v, 0) / full.ms.length;
-  return steps.flops.map((flops) => (mean / full.flops[0]) * flops);
+  const ms = mean(full.ms);
+  return steps.flops.map((flops) => (ms / full.flops[0]) * flops);
 }
 
 /** A running mean over nine steps. */

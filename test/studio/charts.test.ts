@@ -3,6 +3,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Figure, rangeOf, thinned, ticksOf, valueAt } from "../../studio/charts/figure.ts";
 import { toSVG } from "../../studio/charts/svg.ts";
+import { stepMs } from "../../studio/views/figures.ts";
+import type { LaneSeries } from "../../studio/worker/protocol.ts";
 
 const line = (name: string, y: number[], faint = false) => ({
   name,
@@ -79,6 +81,31 @@ describe("reading", () => {
       // Their step is in the third decimal, and they have six figures before it.
       { examples: [[-168.1146, 0.001]] },
     );
+  });
+});
+
+describe("milliseconds of a step beside what FLOPs predict", () => {
+  const lane = (lane: LaneSeries["lane"], ms: number[], flops: number[]) =>
+    ({ lane, steps: { ms, flops } }) as LaneSeries;
+  const full = lane("full", Array(40).fill(8), Array(40).fill(100));
+  // Thirty steps of a quarter of the work, then ten of all of it.
+  const route = lane(
+    "route",
+    [...Array(30).fill(3), ...Array(10).fill(8)],
+    [...Array(30).fill(25), ...Array(10).fill(100)],
+  );
+
+  test("are means over the same steps, which differ in K: the last twenty, or all once the race is over", () => {
+    expect(stepMs([full, route], route.steps, false)).toEqual({ ms: 5.5, byFlops: 5 });
+    expect(stepMs([full, route], route.steps, true)).toEqual({ ms: 4.25, byFlops: 3.5 });
+  });
+
+  test("are no number before the first step, or without the full model", () => {
+    expect(stepMs([lane("full", [], [])], lane("route", [], []).steps, false)).toEqual({
+      ms: Number.NaN,
+      byFlops: Number.NaN,
+    });
+    expect(stepMs([route], route.steps, false).byFlops).toBeNaN();
   });
 });
 
