@@ -45,6 +45,9 @@ export function shownOf(series: readonly LaneSeries[], settings: Settings, done:
   return { ...sentences(verdict, done, full, dropping), ...levels(outcomes, full, dropping), verdict };
 }
 
+/** Early in a race, whole seconds would make all runs alike. */
+const inSeconds = (seconds: number) => `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+
 function sentences(
   verdict: Verdict,
   done: boolean,
@@ -59,7 +62,7 @@ function sentences(
   const say = {
     ahead:
       cost && whole
-        ? `${name} ${is} ahead: it needed ${cost.seconds.toFixed(0)} s for what all tokens have after ${whole.seconds.toFixed(0)} s.`
+        ? `${name} ${is} ahead: it needed ${inSeconds(cost.seconds)} for what all tokens have after ${inSeconds(whole.seconds)}.`
         : `${name} ${is} ahead of all tokens.`,
     behind: `${name} ${is} behind: all tokens learned more in the same time.`,
     "too close to call": `${name} and all tokens ${done ? "ended" : "are"} too close to call.`,

@@ -149,7 +149,7 @@ export function inWords(verdict: Verdict): string[] {
     const what = role === "control" ? `the control, ${name}` : name;
     const by = `${number(mean)} (standard error ${number(error)})`;
     if (!clear) return `Against ${what}: no clear difference, ${by}.`;
-    return `Against ${what}: its held-out loss is ${mean < 0 ? "lower" : "higher"} by ${by}.`;
+    return `Against ${what}: the held-out loss of ${dropping} is ${mean < 0 ? "lower" : "higher"} by ${by}.`;
   });
   const saved = savings
     ? `It came down to the last loss of ${savings.full}, ${savings.loss.toFixed(3)}, in ${percent(savings.seconds)} of ` +

@@ -20,7 +20,9 @@ export function aligned({ lines }: Figure, join: typeof uPlot.join): uPlot.Align
 /** Pixels right of the axis that the longest name takes; 0 where there is no room for names. */
 function roomFor({ lines }: Figure, width: number): number {
   if (width < ROOM_FOR_NAMES) return 0;
-  return 7.3 * Math.max(0, ...lines.map(({ name, faint }) => (faint ? 0 : name.length))) + 12;
+  const pen = document.createElement("canvas").getContext("2d")!;
+  pen.font = `600 13px ${FONT}`;
+  return Math.max(0, ...lines.map(({ name, faint }) => (faint ? 0 : pen.measureText(name).width))) + 14;
 }
 
 /**

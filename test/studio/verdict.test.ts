@@ -38,6 +38,19 @@ describe("the verdict on the page", () => {
     expect(price?.layerTokens).toEqual({ full: 3000, ltd: 1500 });
   });
 
+  test("under ten seconds, tenths tell runs apart", () => {
+    const early = ({ held, ...rest }: ReturnType<typeof run>) => ({
+      ...rest,
+      held: held.map((check) => ({ ...check, seconds: check.seconds / 10 })),
+    });
+    const { say } = shownOf(
+      [early(run("full", [2, 1.5, 1])), early(run("ltd", [1.5, 0.5, 0.4]))],
+      settings,
+      false,
+    );
+    expect(say).toBe("Random-LTD is ahead: it needed 1.5 s for what all tokens have after 3.0 s.");
+  });
+
   test("behind", () => {
     const { say, mark } = shownOf([run("full", [1.5, 0.5, 0.4]), run("ltd", [2, 1.5, 1])], settings, false);
     expect(say).toBe("Random-LTD is behind: all tokens learned more in the same time.");
