@@ -1,15 +1,19 @@
 // Builds everything that is generated: the WASM, its embedded bytes, the shaders as strings, the bundle and the type
 // declarations.
 import { spawnSync } from "node:child_process";
-import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { generate } from "./generate.js";
+import { shortCore, shortCores, shortMembers } from "./short-names.js";
 import { shortShaders } from "./wgsl.js";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
 await generate();
+
+/** What the package has shorter than the source. */
+const short = { plugins: [shortShaders(), shortCores()], ...shortMembers() };
 
 /**
  * Bundles entries into `outdir`, under a condition of package.json's `imports` where one is given.
@@ -32,7 +36,7 @@ async function bundle(outdir, entryPoints, ...conditions) {
     sourcesContent: false,
     chunkNames: "shared-[hash]",
     logLevel: "warning",
-    plugins: [shortShaders()],
+    ...short,
   });
 }
 
@@ -60,7 +64,7 @@ await build({
   platform: "neutral",
   target: "es2022",
   logLevel: "warning",
-  plugins: [shortShaders()],
+  ...short,
 });
 // SES takes a method named eval for a direct call of eval, and refuses the file: such names are computed.
 for (const file of readdirSync("dist", { recursive: true, encoding: "utf8" })) {
@@ -69,7 +73,7 @@ for (const file of readdirSync("dist", { recursive: true, encoding: "utf8" })) {
   if (/(^|[^.])\beval\s*\(/.test(text)) throw new Error(`${file}: what SES takes for a call of eval`);
   writeFileSync(`dist/${file}`, text);
 }
-copyFileSync("build/core.wasm", "dist/core.wasm");
+writeFileSync("dist/core.wasm", shortCore("core"));
 // What an import of the file gives: a compiled module only where it is done at deployment. Elsewhere (Node from 24 on,
 // Deno) it is the instance's exports, and TypeScript has no word yet for `import source`, which gives the module there.
 writeFileSync("dist/core.wasm.d.ts", "export {};\n");

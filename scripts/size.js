@@ -26,7 +26,7 @@ async function page(imports) {
 const MOVING = "GatherTokens, gptSampleTokens, layerOf, requestGPUDevice, ScatterTokens, toCPU, toGPU";
 
 const budgets = [
-  { what: "the WASM core", bytes: readFileSync("build/core.wasm"), budget: 5 * 1024 },
+  { what: "the WASM core", bytes: readFileSync("dist/core.wasm"), budget: 5 * 1024 },
   {
     what: "a page that samples",
     bytes: await page('import { gptSampleTokens } from "random-ltd"; console.log(gptSampleTokens);'),

@@ -58,14 +58,18 @@ export function sectionsOf(text, file) {
 }
 
 /**
- * Shaders without comments and blanks, and with short names. A line stays a line, for compilers' messages.
+ * Shaders without comments, blanks and line breaks, and with short names. `codeOf` gives them lines again, for compilers'
+ * messages.
  * @param {Shaders} shaders
  */
 export function shortened(shaders) {
   const texts = Object.entries(shaders).flatMap(([file, sections]) =>
     sections.map(([, text]) => ({ file, text: dense(text) })),
   );
-  const short = withShortNames(texts, KEPT);
+  const short = withShortNames(texts, KEPT).map((text) =>
+    text.replace(/(?<=[;{}(),])\n/g, "").replace(/,(?=[)}])/g, ""),
+  );
+  if (short.some((text) => text.includes("\n"))) throw new Error("a line of gpu/ ends within a statement");
   return Object.fromEntries(
     Object.entries(shaders).map(([file, sections]) => [
       file,
@@ -117,7 +121,7 @@ export function shortShaders() {
 }
 
 /**
- * Without what a compiler passes over, line breaks excepted.
+ * Without what a compiler passes over, line breaks excepted: names are found by them.
  * @param {string} wgsl
  */
 function dense(wgsl) {

@@ -34,7 +34,7 @@ export function codeOf({ file, sections }: Shader, sharing: Sharing, files: type
   const missing = new Set(sections);
   let code = [...files.main, ...files[file]]
     .filter(([label]) => label === "" || missing.delete(label))
-    .map(([, text]) => text)
+    .map(([, text]) => (text.includes("\n") ? text : text.replace(/[;{}]/g, "$&\n"))) // the package has no line breaks
     .join("");
   const found = (what: unknown) => {
     if (!what) throw new Error(`gpu/${file}.wgsl has no ${[...missing, ...sharing.keys()]}`);
