@@ -106,6 +106,30 @@ describeOnDawn("faults", take, () => {
     refused(TypeError, "out", () => toGPU(tensor(new Int32Array(12), [1, 4, 3]), device, { out: x }));
   });
 
+  test("gpuTensor and toGPU refuse an option that they do not know, and missing ones", () => {
+    const buffer = device.createBuffer({ size: 64, usage: 0x80 });
+    const around = (options: object) => () => gpuTensor(buffer, [4], "float32", options as any);
+    refused(TypeError, "byteOfset", around({ device, byteOfset: 16 }));
+    expect(around({ device, byteOfset: 16 })).toThrow('(did you mean "byteOffset"?), got 16');
+    refused(TypeError, "Device", around({ device, Device: device }));
+    expect(around({ device, Device: 1 })).toThrow('(did you mean "device"?), got 1');
+    // By its name alone, whatever it is.
+    refused(TypeError, "label", around({ device, label: undefined }));
+    expect(around({ device, byteOffset: 16 })()).toMatchObject({ byteOffset: 16 });
+    for (const options of [undefined, null, []]) refused(TypeError, "options", around(options as any));
+    buffer.destroy();
+
+    const t = tensor(new Float32Array(12).fill(1), [1, 4, 3]);
+    const out = toGPU(t, device);
+    const upload = (options: object) => () => toGPU(t, device, options as any);
+    refused(TypeError, "output", upload({ output: out }));
+    expect(upload({ Out: 1 })).toThrow('"Out" expected a known option (did you mean "out"?), got 1');
+    refused(TypeError, "inPlace", upload({ out, inPlace: undefined }));
+    expect(upload({ out })()).toBe(out);
+    for (const options of [null, []]) refused(TypeError, "options", upload(options as any));
+    dispose(out);
+  });
+
   test("GPU tensors that callers changed by hand", async () => {
     for (const [kind, changed] of [
       [RangeError, { shape: [1, 4, 4] }],
