@@ -8,6 +8,7 @@ process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 const PROJECTS = [
   "tsconfig.json",
   "test/tsconfig.json",
+  "test/runtimes/tsconfig.float16.json",
   "trainer/tsconfig.json",
   "interop/tsconfig.json",
   "studio/tsconfig.json",

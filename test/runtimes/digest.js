@@ -2,11 +2,17 @@
  * Calls over all parameters, and one number for all of their results: `digest` of everything that runs on the
  * CPU, `placedDigest` of what runs where tensors live. Every runtime must give the same. Plain JavaScript, so
  * that each can run it as it is.
+ *
+ * @import { CPUTensor, DType, GPUTensor, IndexTensor, SampleOptions, Tensor } from "../../src/index.ts"
+ * @import * as Library from "../../src/index.ts"
  */
 
 const { imul } = Math; // edge-runtime looks globals up slowly
 
-/** Words of 32 bits, the same everywhere (Marsaglia, "Xorshift RNGs", 2003), and numbers from 0 to n - 1. */
+/**
+ * Words of 32 bits, the same everywhere (Marsaglia, "Xorshift RNGs", 2003), and numbers from 0 to n - 1.
+ * @param {number} seed
+ */
 function numbers(seed) {
   let x = seed;
   const word = () => {
@@ -15,13 +21,16 @@ function numbers(seed) {
     x ^= x << 5;
     return x >>> 0;
   };
-  return { word, below: (n) => word() % n };
+  /** @param {number} n */
+  const below = (n) => word() % n;
+  return { word, below };
 }
 
 /** FNV-1a's step over words of 4 bytes, the last padded, in two lanes of 32 bits. */
 function hash() {
   let [a, b] = [0x811c9dc5, 0x01000193];
   return {
+    /** @param {CPUTensor} t */
     add({ data, shape, dtype }) {
       const bytes = new Uint8Array(Math.ceil(data.byteLength / 4) * 4);
       bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
@@ -45,27 +54,49 @@ const CARRIERS = {
   uint8: Uint8Array,
   float64: Float64Array, // the last, which no GPU holds
 };
-const DTYPES = Object.keys(CARRIERS);
+const DTYPES = /** @type {DType[]} */ (Object.keys(CARRIERS));
 const GPU_DTYPES = DTYPES.slice(0, -1);
 
-/** Tensors of any bits, of flags, and of numbers whose sums are alike everywhere. */
+/**
+ * Tensors of any bits, of flags, and of numbers whose sums are alike everywhere.
+ * @param {typeof Library} lib
+ * @param {ReturnType<typeof numbers>} from
+ */
 function random(lib, { word, below }) {
+  /** @param {readonly number[]} shape */
   const size = (shape) => shape.reduce((n, length) => n * length, 1);
+  /**
+   * @template {Float32Array | Uint32Array | Uint8Array} A
+   * @param {A} data
+   * @param {() => number} number
+   */
   const filled = (data, number) => {
     for (let i = 0; i < data.length; i++) data[i] = number();
     return data;
   };
   return {
+    /**
+     * @param {readonly number[]} shape
+     * @param {DType} dtype
+     */
     bits(shape, dtype) {
       const [n, Carrier] = [size(shape), CARRIERS[dtype]];
       const { buffer } = filled(new Uint32Array(Math.ceil((n * Carrier.BYTES_PER_ELEMENT) / 4)), word);
       return lib.tensor(new Carrier(buffer, 0, n), shape, dtype);
     },
+    /**
+     * @param {readonly number[]} shape
+     * @param {number} oneIn
+     */
     flags: (shape, oneIn) =>
       lib.tensor(
         filled(new Uint8Array(size(shape)), () => (below(oneIn) === 0 ? 1 : 0)),
         shape,
       ),
+    /**
+     * @param {readonly number[]} shape
+     * @param {number} divisor
+     */
     floats: (shape, divisor) =>
       lib.tensor(
         filled(new Float32Array(size(shape)), () => below(1000) / divisor),
@@ -74,7 +105,10 @@ function random(lib, { word, below }) {
   };
 }
 
-/** @param lib The package's exports. @returns {string} 16 hexadecimal digits. */
+/**
+ * @param {typeof Library} lib The package's exports.
+ * @returns {string} 16 hexadecimal digits.
+ */
 export function digest(lib, calls = 3000) {
   const { word, below } = numbers(20260001);
   const { bits, flags, floats } = random(lib, { word, below });
@@ -84,6 +118,7 @@ export function digest(lib, calls = 3000) {
     const seqLength = 1 + below(call % 150 === 0 ? 70000 : call % 21 === 0 ? 3000 : 80);
     const reservedLength = 1 + below(seqLength);
     const [batchSize, layers] = [1 + below(3), 1 + below(3)];
+    /** @type {SampleOptions & { attnMask?: undefined }} */
     const options = {
       reservedLength,
       seqLength,
@@ -113,6 +148,7 @@ export function digest(lib, calls = 3000) {
     const batchFirst = below(2) === 0;
     const dtype = DTYPES[below(DTYPES.length)];
     const channels = 1 + below(40);
+    /** @param {number} tokens */
     const states = (tokens) => (batchFirst ? [batchSize, tokens, channels] : [tokens, batchSize, channels]);
     const hidden = bits(states(seqLength), dtype);
     const part = lib.GatherTokens.forward(hidden, layer, { batchFirst });
@@ -144,7 +180,11 @@ export function digest(lib, calls = 3000) {
 const MARGIN = 24;
 const SENTINEL = 0x5a;
 
-/** All bytes of a memory in which a tensor lies at `byteOffset`, between bytes that must not change. */
+/**
+ * All bytes of a memory in which a tensor lies at `byteOffset`, between bytes that must not change.
+ * @param {CPUTensor} t
+ * @param {number} byteOffset
+ */
 function surrounded({ data }, byteOffset) {
   const all = new Uint8Array(Math.ceil((byteOffset + data.byteLength + MARGIN) / 8) * 8).fill(SENTINEL);
   all.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), byteOffset);
@@ -153,14 +193,26 @@ function surrounded({ data }, byteOffset) {
 
 /**
  * A place for tensors: `put` lays one at an offset of a larger memory, `get` reads that whole memory, or a
- * tensor that the library made, and `free` ends either. This one is JavaScript's memory.
+ * tensor that the library made, and `free` ends either.
+ * @template {Tensor} T
+ * @typedef {object} Place
+ * @property {(t: CPUTensor, byteOffset: number) => T} put
+ * @property {(t: T) => CPUTensor | Promise<CPUTensor>} get
+ * @property {(t: T) => void} free
+ */
+
+/**
+ * JavaScript's memory.
+ * @param {typeof Library} lib
+ * @returns {Place<CPUTensor>}
  */
 export function inMemory(lib) {
+  /** @type {Set<CPUTensor>} */
   const placed = new Set();
   return {
     put(t, byteOffset) {
       const { buffer } = surrounded(t, byteOffset);
-      const on = lib.tensor(new t.data.constructor(buffer, byteOffset, t.data.length), t.shape, t.dtype);
+      const on = lib.tensor(new CARRIERS[t.dtype](buffer, byteOffset, t.data.length), t.shape, t.dtype);
       placed.add(on);
       return on;
     },
@@ -173,9 +225,15 @@ export function inMemory(lib) {
   };
 }
 
-/** The same in buffers of a GPUDevice. */
+/**
+ * Buffers of a GPUDevice.
+ * @param {typeof Library} lib
+ * @param {GPUDevice} device
+ * @returns {Place<GPUTensor>}
+ */
 export function onDevice(lib, device) {
-  const placed = new Set();
+  /** @type {Map<GPUTensor, GPUBuffer>} */
+  const placed = new Map();
   const usage = 0x80 | 0x04 | 0x08; // STORAGE, COPY_SRC, COPY_DST
   return {
     put(t, byteOffset) {
@@ -183,13 +241,18 @@ export function onDevice(lib, device) {
       const buffer = device.createBuffer({ size: all.length, usage });
       device.queue.writeBuffer(buffer, 0, all);
       const on = lib.gpuTensor(buffer, t.shape, t.dtype, { device, byteOffset });
-      placed.add(on);
+      placed.set(on, buffer);
       return on;
     },
-    get: (t) => lib.toCPU(placed.has(t) ? lib.gpuTensor(t.buffer, [t.buffer.size], "uint8", { device }) : t),
+    get(t) {
+      const buffer = placed.get(t);
+      return lib.toCPU(buffer ? lib.gpuTensor(buffer, [buffer.size], "uint8", { device }) : t);
+    },
     free(t) {
-      if (placed.delete(t)) t.buffer.destroy();
+      const buffer = placed.get(t);
+      if (buffer) buffer.destroy();
       else lib.dispose(t);
+      placed.delete(t);
     },
   };
 }
@@ -198,7 +261,9 @@ export function onDevice(lib, device) {
  * Every operation on tokens and masks, each of `cases` in new shapes: each dtype that GPUs hold, in both
  * layouts, with results of the library's making and with results laid where the caller says.
  *
- * @param place Where the tensors live: {@link inMemory} or {@link onDevice}.
+ * @template {Tensor} T
+ * @param {typeof Library} lib The package's exports.
+ * @param {Place<T>} place Where the tensors live: {@link inMemory} or {@link onDevice}.
  * @returns {Promise<string>} 16 hexadecimal digits, the same for every place.
  */
 export async function placedDigest(lib, place, cases = 72) {
@@ -215,20 +280,29 @@ export async function placedDigest(lib, place, cases = 72) {
     const reservedLength = 1 + below(seqLength);
     // Odd, and whole lanes of 16 bytes.
     const channels = below(2) ? 1 + 2 * below(20) : 16 * (1 + below(4));
+    /** @param {number} tokens */
     const states = (tokens) => (batchFirst ? [batchSize, tokens, channels] : [tokens, batchSize, channels]);
     const [all, part] = [bits(states(seqLength), dtype), bits(states(reservedLength), dtype)];
 
+    /** @type {T[]} */
     const made = [];
+    /** @param {CPUTensor} t @param {number} byteOffset */
     const put = (t, byteOffset) => {
-      made.push(place.put(t, byteOffset));
-      return made.at(-1);
+      const placed = place.put(t, byteOffset);
+      made.push(placed);
+      return placed;
     };
+    /** @param {CPUTensor} t */
     const read = (t) => put(t, t.data.BYTES_PER_ELEMENT * below(9));
+    /** @param {CPUTensor} t */
     const written = (t) => put(t, 4 * below(70));
+    /** @param {readonly number[]} shape */
     const out = (shape) => (given ? written(bits(shape, dtype)) : undefined);
 
     const sampled = lib.bertSampleTokens({ reservedLength, seqLength, batchSize, layers, seed: n });
-    const indices = below(3) ? read(sampled.sampledIndices) : sampled.sampledIndices;
+    const indices = /** @type {IndexTensor} */ (
+      below(3) ? read(sampled.sampledIndices) : sampled.sampledIndices
+    );
     const layer = lib.layerOf(indices, layers - 1);
     const [here, there] = [read(all), read(part)];
     const layout = { batchFirst };

@@ -1,13 +1,23 @@
 // float16 in a Float16Array: run by a Node that has the class, given the path of src/.
+/** @import { CPUTensor } from "../../src/index.ts" */
 import assert from "node:assert/strict";
 
 const src = process.argv[2];
+/** @type {typeof import("../../src/index.ts")} */
 const lib = await import(`${src}/index.ts`);
+/** @type {typeof import("../../src/backends/cpu-backend.ts")} */
 const { useCPUBackend } = await import(`${src}/backends/cpu-backend.ts`);
 const { GatherTokens, ScatterTokens, tensor } = lib;
 
+/**
+ * @param {readonly number[]} values
+ * @param {readonly number[]} shape
+ * @returns {CPUTensor}
+ */
 const half = (values, shape) => tensor(Float16Array.from(values), shape);
+/** @param {CPUTensor} t */
 const bits = ({ data }) => [...new Uint16Array(data.buffer, data.byteOffset, data.length)];
+/** @param {CPUTensor} t @param {readonly number[]} values */
 const holds = (t, values) => {
   assert(t.data instanceof Float16Array);
   assert.equal(t.dtype, "float16");
@@ -16,7 +26,7 @@ const holds = (t, values) => {
 const at = tensor(Int32Array.of(1, 3), [1, 2]);
 const halves = [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5];
 
-for (const backend of ["wasm", "reference"]) {
+for (const backend of /** @type {const} */ (["wasm", "reference"])) {
   useCPUBackend(backend);
 
   const x = half(halves, [1, 4, 2]);
@@ -32,8 +42,10 @@ for (const backend of ["wasm", "reference"]) {
   holds(x, [0, 0.5, 1, 1, 2, 2.5, 1, 1]);
 
   // The two carriers of the dtype go together; the result is in that of the states.
+  /** @type {CPUTensor} */
   const asBits = tensor(Uint16Array.of(0x3c00, 0x4000, 0x4200, 0x4400), [1, 2, 2], "float16");
   holds(ScatterTokens.forward(x, asBits, at), [0, 0.5, 1, 2, 2, 2.5, 3, 4]);
+  /** @type {CPUTensor} */
   const whole = tensor(new Uint16Array(8), [1, 4, 2], "float16");
   assert(ScatterTokens.forward(whole, ones, at).data instanceof Uint16Array);
   assert.equal(GatherTokens.forward(x, at, { out: asBits }), asBits);
@@ -67,7 +79,9 @@ const scheduler = new lib.RandomLTDScheduler({
     schedule_config: { require_steps: 10, seq_per_step: 1 },
   },
 });
+/** @type {CPUTensor[]} */
 const seen = [];
+/** @param {CPUTensor} t */
 const doubled = (t) =>
   tensor(
     t.data.map((x) => x * 2),
@@ -75,10 +89,12 @@ const doubled = (t) =>
     t.dtype,
   );
 const layer = {
+  /** @param {CPUTensor} h @param {{ table: CPUTensor }} kwargs */
   forward(h, { table }) {
     seen.push(h, table);
     return doubled(h);
   },
+  /** @param {CPUTensor} g */
   backward(g) {
     seen.push(g);
     return doubled(g);
@@ -90,7 +106,8 @@ const step = () => {
   return [out, stack.backward(out)];
 };
 const [out, grad] = step();
-const retained = [...stack.sample(1, 4).get(0).data];
+const retained = [...(stack.sample(1, 4).get(0)?.data ?? [])];
+/** @param {number} most @param {number} few */
 const withOnes = (most, few) => [0, 1, 2, 3].map((s) => (retained.includes(s) ? most : few));
 holds(out, withOnes(3, 1.5));
 holds(grad, withOnes(6, 1.5));

@@ -12,8 +12,9 @@ lockdown();
 const compartment = new Compartment({
   __options__: true,
   globals: bare ? {} : { WebAssembly, console },
-  resolveHook: (specifier, referrer) => posix.join(posix.dirname(referrer), specifier),
-  importHook: async (path) => ({
+  resolveHook: (/** @type {string} */ specifier, /** @type {string} */ referrer) =>
+    posix.join(posix.dirname(referrer), specifier),
+  importHook: async (/** @type {string} */ path) => ({
     source: new ModuleSource(
       path === "digest.js" ? digestJs : readFileSync(join(dist, path), "utf8"),
       `file:///${path}`,
