@@ -14,7 +14,7 @@ const WHOLE = [
   "test/studio/page*.test.ts",
   "test/runtimes/**",
   "test/adapters/{frameworks,jax-*,tfjs,tfjs-*}.test.ts",
-  "test/{babel,bundles,one-file,demo,package,readme,soak,tarball,ties,types,uniform}.test.ts",
+  "test/{babel,bundles,one-file,demo,package,readme,short-names,soak,tarball,ties,types,uniform}.test.ts",
   "test/routing/{devices,training}.test.ts",
 ];
 

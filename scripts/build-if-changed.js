@@ -6,7 +6,10 @@ import { digestOf, generate } from "./generate.js";
 await generate();
 const STAMP = "build/built.txt";
 const current = () =>
-  digestOf(["src", "scripts/build.js", "package.json", "package-lock.json", "tsconfig.json", "dist"]);
+  digestOf([
+    ...["src", "package.json", "package-lock.json", "tsconfig.json", "dist"],
+    ...["build", "short-names", "wgsl", "wgsl-names"].map((name) => `scripts/${name}.js`),
+  ]);
 if (!existsSync(STAMP) || readFileSync(STAMP, "utf8") !== current()) {
   const { status } = spawnSync(process.execPath, ["scripts/build.js"], { stdio: "inherit" });
   if (status !== 0) process.exit(status ?? 1);
