@@ -273,7 +273,8 @@ export function jax(rounds, wall) {
     "randomLTDLayer",
     "plain grad",
   ];
-  const measured = sizes.map((size) => measure(size, rounds, wall));
+  // A round takes ten seconds.
+  const measured = sizes.map((size) => measure(size, Math.ceil(rounds / 2), wall));
   const title = `A training step in jax-js, K = S/2 on 4 of 6 layers: ms of ${wall ? "wall" : "processor"} time, share of the faster unwrapped step, in brackets over the prediction`;
   const lines = measured.map(({ cells }) => cells);
   return { text: `${title}\n\n${table(header, lines)}`, data: measured.map(({ data }) => data) };

@@ -43,18 +43,19 @@ export function clockOf(wall) {
  *
  * @template {string} Name
  * @param {Record<Name, () => unknown>} contestants
- * @param {{ rounds?: number, clock?: () => number, sampleMs?: number }} options Milliseconds by `clock`: of the wall by
- *   default. With a `sampleMs` of 0 each sample is a single run, which finds caches as the contestant before left them.
+ * @param {{ rounds?: number, clock?: () => number, sampleMs?: number, warmups?: number }} options Milliseconds by
+ *   `clock`: of the wall by default. With a `sampleMs` of 0 each sample is a single run, which finds caches as the
+ *   contestant before left them. `warmups` runs come first, and as many by which samples are sized.
  * @returns {Record<Name, number>}
  */
 export function compare(
   contestants,
-  { rounds = 15, clock = () => performance.now(), sampleMs = SAMPLE_MS } = {},
+  { rounds = 15, clock = () => performance.now(), sampleMs = SAMPLE_MS, warmups = 3 } = {},
 ) {
   const named = /** @type {[Name, () => unknown][]} */ (Object.entries(contestants));
   const entries = named.map(([name, run]) => {
-    time(run, 3, clock);
-    const once = time(run, 3, clock);
+    time(run, warmups, clock);
+    const once = sampleMs > 0 ? time(run, warmups, clock) : 1;
     return {
       name,
       run,

@@ -4,6 +4,7 @@ import { findPython } from "../scripts/python.js";
 import { benchCore, shippedCore } from "./bench-core.js";
 import { clockOf, compare, table } from "./measure.js";
 import * as rivals from "./rivals.js";
+import { frameworks } from "./rivals-frameworks.js";
 
 /** @typedef {import("./bench-core.js").BenchCore} BenchCore */
 /** @typedef {import("./bench-core.js").Core} Core */
@@ -18,6 +19,18 @@ const CASES = [
 
 /** From a ViT's shortest to the longest that anyone trains on, and what is next to a power of two. */
 const LENGTHS = [64, 197, 256, 512, 1024, 2048, 4096, 8192, 16384, 65536, 2 ** 17, 2 ** 18, 2 ** 20, 2 ** 22];
+
+/** How the rivals are called in the table. */
+const NAMES = {
+  fisherYatesBitmap: "Fisher-Yates + bitmap",
+  fisherYatesMarks: "Fisher-Yates + marks",
+  fisherYatesSort: "Fisher-Yates + sort",
+  selectionSampling: "selection sampling",
+  selectionXorshift: "selection without a branch, xorshift32",
+  sortKeys: "sort of random keys",
+};
+/** Those of bench/rivals_python.py. */
+const PYTHON = ["numpy choice", "numpy argpartition", "torch rand.topk", "torch multinomial"];
 
 /** Tokens of a call in the sweep over lengths: alike for all, as to have memory for the result takes time too. */
 const TOKENS = 2 ** 22;
@@ -35,23 +48,6 @@ function python(rounds) {
   const { stdout, stderr, status } = spawnSync(found, args, { encoding: "utf8" });
   if (status !== 0) throw new Error(stderr);
   return JSON.parse(stdout);
-}
-
-/**
- * jax-js's own way: the K largest of random numbers, and a sort.
- * @param {number} rows
- * @param {number} seqLength
- * @param {number} kept
- */
-async function jaxTopK(rows, seqLength, kept) {
-  const { lax, numpy: np, random } = await import("@jax-js/jax");
-  let seed = 0;
-  return () => {
-    const values = random.uniform(random.key(seed++), [rows, seqLength]);
-    const [largest, indices] = lax.topK(values, kept, -1);
-    largest.dispose();
-    return np.sort(indices, -1).dataSync();
-  };
 }
 
 /**
@@ -101,6 +97,8 @@ function measure(core, shipped, shape, rounds, clock) {
     floor: eachLayer(core.keysOnly),
     scalar: eachLayer(core.scalarKeys),
     core: drawn(shipped, shape),
+    // The memory for the result by itself, each page of it touched.
+    memory: () => new Int32Array(layers * batchSize * reservedLength).fill(1),
     // Another step each time: branches would be learnt otherwise.
     ours: () => gptSampleTokens({ ...shape, seed: 7, step: step++ }),
   };
@@ -115,8 +113,7 @@ function measure(core, shipped, shape, rounds, clock) {
   const ms = compare(contestants, { rounds, clock });
   /** @param {number} ms */
   const perToken = (ms) => (ms * 1e6) / (layers * batchSize * seqLength);
-  const ns = Object.fromEntries(Object.entries(ms).map(([name, time]) => [name, perToken(time)]));
-  return ns;
+  return Object.fromEntries(Object.entries(ms).map(([name, time]) => [name, perToken(time)]));
 }
 
 /**
@@ -147,8 +144,9 @@ function measureLength(core, shipped, seqLength, rounds, clock) {
 function measureCalls(rounds, clock) {
   let step = 0;
   return [64, 256, 1024].map((seqLength) => {
-    const shape = { batchSize: 1, seqLength, reservedLength: seqLength >> 1, seed: 7 };
-    const call = () => gptSampleTokens({ ...shape, step: step++ });
+    const reservedLength = seqLength >> 1;
+    // Written out: V8 makes another hidden class for each `{ ...shape, step }`, which takes three times as long.
+    const call = () => gptSampleTokens({ batchSize: 1, seqLength, reservedLength, seed: 7, step: step++ });
     for (let i = 0; i < 20000; i++) call(); // until it is compiled
     const ms = compare({ call }, { rounds, clock });
     return { seqLength, us: ms.call * 1000 };
@@ -173,36 +171,65 @@ export async function sampling(rounds, wall) {
   });
   const lengths = LENGTHS.map((seqLength) => measureLength(core, shipped, seqLength, rounds, clock));
 
-  // Last, as its heap is large; and so slow that few runs do.
-  for (const { layers, batchSize, seqLength, reservedLength, ns } of cases) {
-    const run = await jaxTopK(layers * batchSize, seqLength, reservedLength);
-    const { jax } = compare({ jax: run }, { rounds: 1, sampleMs: 0, clock });
-    ns["jax-js topK"] = (jax * 1e6) / (layers * batchSize * seqLength);
+  // Last, as their heaps are large; and so slow that few runs do.
+  for (const [name, make] of Object.entries(frameworks)) {
+    for (const { layers, batchSize, seqLength, reservedLength, ns } of cases) {
+      try {
+        const run = await make(layers * batchSize, seqLength, reservedLength);
+        const { drawn: ms } = compare({ drawn: run }, { rounds: 1, sampleMs: 0, warmups: 1, clock });
+        ns[name] = (ms * 1e6) / (layers * batchSize * seqLength);
+      } catch (error) {
+        console.error(`${name} is not here: ${error}`);
+      }
+    }
   }
+  return {
+    text: report(cases, lengths, calls),
+    data: { cases, lengths, calls },
+    summary: summary(cases, lengths, calls),
+  };
+}
 
+/** @typedef {Required<Shape> & { ns: Record<string, number> }} Case */
+/** @typedef {ReturnType<typeof measureLength>} Length */
+/** @typedef {{ seqLength: number, us: number }} Call */
+
+/** @param {Case} shape */
+const nameOf = ({ layers, batchSize, seqLength, reservedLength }) =>
+  `${layers}x${batchSize}x${seqLength}, ${reservedLength}`;
+
+/** @param {readonly Length[]} lengths */
+const bestOf = (lengths) =>
+  Math.min(...lengths.filter(({ seqLength }) => seqLength >= 1024).map(({ ours }) => ours));
+
+/**
+ * @param {readonly Case[]} cases
+ * @param {readonly Length[]} lengths
+ * @param {readonly Call[]} calls
+ */
+function report(cases, lengths, calls) {
   /** @param {number} ns @param {number} floor */
   const inFloors = (ns, floor) => `${ns.toFixed(2)} (${(ns / floor).toFixed(2)})`;
-  const names = cases.map(({ layers, batchSize, seqLength, reservedLength }) => {
-    return `${layers}x${batchSize}x${seqLength}, ${reservedLength}`;
-  });
-  const rivalNames = Object.keys(cases[0].ns).filter(
-    (name) => !["floor", "scalar", "core", "ours"].includes(name),
-  );
   /** @param {string} label @param {(ns: Record<string, number>) => string} cell */
   const line = (label, cell) => [label, ...cases.map(({ ns }) => cell(ns))];
-  const best = Math.min(...lengths.filter(({ seqLength }) => seqLength >= 1024).map(({ ours }) => ours));
-  const text = [
+  /** @param {string} label @param {string} name */
+  const rival = (label, name) =>
+    line(label, (ns) =>
+      name in ns ? `${ns[name].toFixed(1)} (${(ns[name] / ns.ours).toFixed(1)})` : "not here",
+    );
+  const best = bestOf(lengths);
+  return [
     "Sampling, ns a token; in brackets, of ours times over the floor, of rivals times over ours",
     table(
-      ["[L,B,S], K", ...names],
+      ["[L,B,S], K", ...cases.map(nameOf)],
       [
         line("keys only (the floor)", ({ floor }) => floor.toFixed(2)),
         line("keys only, scalar Philox", ({ scalar }) => scalar.toFixed(2)),
         line("gptSampleTokens", ({ ours, floor }) => inFloors(ours, floor)),
         line("of it in the core", ({ core, floor }) => inFloors(core, floor)),
-        ...rivalNames.map((name) =>
-          line(name, (ns) => `${ns[name].toFixed(1)} (${(ns[name] / ns.ours).toFixed(1)})`),
-        ),
+        line("new memory for the result, alone", ({ memory, floor }) => inFloors(memory, floor)),
+        ...Object.entries(NAMES).map(([name, label]) => rival(label, name)),
+        ...[...Object.keys(frameworks), ...PYTHON].map((name) => rival(name, name)),
       ],
     ),
     `Over the length of rows, ${TOKENS} tokens a call, K = S/2; the last column over the best from S = 1024 on`,
@@ -222,5 +249,36 @@ export async function sampling(rounds, wall) {
       calls.map(({ seqLength, us }) => [seqLength, us.toFixed(2)]),
     ),
   ].join("\n\n");
-  return { text, data: { cases, lengths, calls } };
+}
+
+/**
+ * The figures that something is wanted of.
+ * @param {readonly Case[]} cases
+ * @param {readonly Length[]} lengths
+ * @param {readonly Call[]} calls
+ */
+function summary(cases, lengths, calls) {
+  const best = bestOf(lengths);
+  const worst = Math.max(...lengths.filter(({ seqLength }) => seqLength >= 1024).map(({ ours }) => ours));
+  return [
+    ...cases.map((shape, i) => ({
+      figure: `sampling over the keys alone, ${nameOf(shape)}`,
+      ratio: shape.ns.ours / shape.ns.floor,
+      wanted: `at most ${[1.5, 1.6, 1.35, 1.35][i]}`,
+    })),
+    ...cases.map((shape) => ({
+      figure: `the fastest JavaScript rival over sampling, ${nameOf(shape)}`,
+      ratio: Math.min(...Object.keys(rivals).map((name) => shape.ns[name])) / shape.ns.ours,
+      wanted: "at least 3",
+    })),
+    { figure: "the slowest S from 1024 on over the best", ratio: worst / best, wanted: "at most 1.25" },
+    ...lengths
+      .filter(({ seqLength }) => seqLength === 197 || seqLength === 256)
+      .map(({ seqLength, ours, floor }) => ({
+        figure: `sampling over the keys alone, S ${seqLength}`,
+        ratio: ours / floor,
+        wanted: "at most 2.2",
+      })),
+    { figure: "one row of 256 tokens, us", ratio: calls[1].us, wanted: "at most 2" },
+  ];
 }
