@@ -206,18 +206,18 @@ function anyAboveOne(bytes: Uint8Array): boolean {
 function draw(request: SampleRequest): CPUTensor<Int32Array> {
   const { layers, batchSize, reservedLength } = request;
   const sizedBy = layers > 1 ? "layers" : batchSize > 1 ? "batchSize" : "reservedLength";
-  const sampled = zeros([layers, batchSize, reservedLength], "int32", sizedBy) as CPUTensor<Int32Array>;
-  const row = samplingBackend().sample(sampled.data, request);
+  const shape = [layers, batchSize, reservedLength];
+  const data = samplingBackend().sample(request, () => zeros(shape, "int32", sizedBy).data as Int32Array);
   // A prefix alone never exceeds K here, so the mask must force too many.
-  if (row >= 0) {
+  if (typeof data === "number") {
     wrongValue(
       "keepMask",
       `at most ${reservedLength} kept tokens a row (reservedLength)`,
-      row,
-      `more in row ${row}`,
+      data,
+      `more in row ${data}`,
     );
   }
-  return sampled;
+  return { data, shape, dtype: "int32" };
 }
 
 /** The positions that these options retain, int32 `[L,B,K]`, without a mask. */

@@ -85,10 +85,12 @@ export interface SampleRequest {
 /** Drawing positions, on the CPU. */
 export interface SamplingBackend {
   /**
-   * Fills `out`, [L,B,K], by sampling rule 1.
-   * @returns The first row with more forced tokens than K, where `out` means nothing, or -1.
+   * Draws [L,B,K] by sampling rule 1.
+   *
+   * @param zeros Makes the memory for it, where the backend has none that is better.
+   * @returns It, or the first row with more forced tokens than K.
    */
-  sample(out: Int32Array, request: SampleRequest): number;
+  sample(request: SampleRequest, zeros: () => Int32Array): Int32Array | number;
 }
 
 /** Sorting positions, on the CPU. */

@@ -29,8 +29,9 @@ export function selectByRank(classes: Uint8Array, keys: Uint32Array, retained: n
   return byRank.subarray(0, retained).sort();
 }
 
-function sample(out: Int32Array, request: SampleRequest): number {
+function sample(request: SampleRequest, zeros: () => Int32Array): Int32Array | number {
   const { layers, batchSize, reservedLength } = request;
+  const out = zeros();
   for (let row = 0; row < batchSize; row++) {
     const classes = rowClasses(request, row);
     if (classes.reduce((forced, c) => forced + (c === 0 ? 1 : 0), 0) > reservedLength) return row;
@@ -39,7 +40,7 @@ function sample(out: Int32Array, request: SampleRequest): number {
       out.set(selectByRank(classes, keys, reservedLength), (layer * batchSize + row) * reservedLength);
     }
   }
-  return -1;
+  return out;
 }
 
 /** Sampling in plain TypeScript. */
