@@ -2,21 +2,10 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { generate } from "./scripts/generate.js";
 import { bundle } from "./scripts/tfjs/load.js";
+import { unit, WHOLE } from "./test/unit.ts";
 
 // So that tests started by whatever command run what the sources say. It takes moments where nothing has changed.
 await generate();
-
-/** Tests that need a GPU, another runtime, something installed as they run, the built package, or minutes. */
-const WHOLE = [
-  "test/gpu/**",
-  "test/interop/**",
-  "test/trainer/**",
-  "test/studio/page*.test.ts",
-  "test/runtimes/**",
-  "test/adapters/{frameworks,jax-*,tfjs,tfjs-*}.test.ts",
-  "test/{babel,bundles,one-file,demo,package,readme,short-names,soak,tarball,ties,types,uniform}.test.ts",
-  "test/routing/{devices,training}.test.ts",
-];
 
 /** The slowest files, from four minutes to half a minute on two cores, the slowest first. */
 const SLOW = [
@@ -42,9 +31,6 @@ class SlowFirst extends BaseSequencer {
     return (await super.sort(files)).sort((a, b) => place(a) - place(b));
   }
 }
-
-/** The tests that need none of it. */
-export const unit = { include: ["test/**/*.test.ts"], exclude: WHOLE };
 
 export default defineConfig({
   // Installed when a test of the adapter runs: see scripts/tfjs/load.js.

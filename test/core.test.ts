@@ -1,5 +1,10 @@
 /** Runtimes that don't compile the core at once, and the core that is loaded for them. */
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+
+// Another file may have loaded the core before.
+beforeEach(() => {
+  vi.resetModules();
+});
 
 afterEach(() => {
   vi.unstubAllGlobals();

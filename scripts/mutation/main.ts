@@ -31,6 +31,7 @@ const HELP = `npm run mutation -- [src] [assembly] [gpu]     all three, if none 
 --seed 1         which ones: a larger sample has those of a smaller one
 --workers N      mutants at a time, ${availableParallelism()} here
 --again          survivors are tried once more
+--only TEXT      those of which file, line or change have TEXT in them, and no others; the score stays as it is
 --dry            lists the sample`;
 
 const NAMES = ["src", "assembly", "gpu"] as const;
@@ -45,6 +46,7 @@ const { values, positionals } = parseArgs({
     sample: { type: "string", default: "200" },
     seed: { type: "string", default: "1" },
     workers: { type: "string", default: String(availableParallelism()) },
+    only: { type: "string", default: "" },
     ...{ again: flag, dry: flag, help: flag },
   },
 });
@@ -75,6 +77,7 @@ async function runArea(name: "assembly" | "gpu"): Promise<Outcome> {
   const texts = new Map(area.files.map((file) => [file, readFileSync(file, "utf8")]));
   const all = [...texts].flatMap(([file, text]) => mutantsOf(file, text));
   const chosen = all
+    .filter(({ key }) => key.includes(values.only))
     .map((mutant) => ({ mutant, at: place(seed, mutant.key) }))
     .sort((a, b) => (a.at < b.at ? -1 : 1))
     .slice(0, sample)
@@ -143,7 +146,7 @@ let isLow = false;
 for (const name of NAMES.filter((name) => wanted.includes(name))) {
   const { results, mutants } =
     name === "src"
-      ? await runStryker({ seed, sample, workers, again: values.again, dry: values.dry })
+      ? await runStryker({ seed, sample, workers, only: values.only, again: values.again, dry: values.dry })
       : await runArea(name);
   if (values.dry) continue;
   const rows = rowsOf(results, mutants, list);
@@ -161,5 +164,5 @@ for (const name of NAMES.filter((name) => wanted.includes(name))) {
     isLow = true;
   }
 }
-if (!values.dry) write(score);
+if (!values.dry && !values.only) write(score);
 process.exit(isLow ? 1 : 0);

@@ -5,8 +5,14 @@ import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import { declareClassPlugin, PluginKind } from "@stryker-mutator/api/plugin";
 
-/** @type {{ seed: number, sample: number | null, known: string, results: string, plan: string }} */
-const { seed, sample, known, results, plan } = JSON.parse(readFileSync(process.env.MUTATION ?? "", "utf8"));
+/**
+ * @type {{
+ *   seed: number, sample: number | null, share: number, only: string, dry: boolean, known: string, results: string, plan: string
+ * }}
+ */
+const { seed, sample, share, only, dry, known, results, plan } = JSON.parse(
+  readFileSync(process.env.MUTATION ?? "", "utf8"),
+);
 
 /** @param {string} text */
 const digest = (text) => createHash("sha256").update(text).digest("hex");
@@ -46,8 +52,11 @@ const STATUS = {
 };
 
 class SampleReporter {
-  /** @type {Set<string>} */
-  #todo = new Set();
+  /**
+   * Those to test, by id; results give other columns than plans.
+   * @type {Map<string, ReturnType<typeof keyOf>>}
+   */
+  #todo = new Map();
 
   /** @param {import("@stryker-mutator/api/report").MutationTestingPlanReadyEvent} event */
   onMutationTestingPlanReady({ mutantPlans }) {
@@ -57,16 +66,19 @@ class SampleReporter {
       .map((mutant) => ({ mutant, ...keyOf(mutant) }))
       .map((one) => ({ ...one, at: digest(`${seed}\0${one.key}`) }))
       .sort((a, b) => (a.at < b.at ? -1 : 1));
-    const chosen = all.slice(0, sample ?? all.length);
+    const most = share < 1 && !only ? Math.round(share * all.length) : (sample ?? all.length);
+    const chosen = all.filter(({ key }) => key.includes(only)).slice(0, most);
     const done = new Set(JSON.parse(readFileSync(known, "utf8")));
-    this.#todo = new Set(chosen.filter(({ key }) => !done.has(key)).map(({ mutant }) => mutant.id));
+    const todo = chosen.filter(({ key }) => !dry && !done.has(key));
+    this.#todo = new Map(todo.map(({ mutant, file, line, key }) => [mutant.id, { file, line, key }]));
     /** @type {Record<string, number>} */
     const mutants = {};
     for (const { file } of all) mutants[file] = (mutants[file] ?? 0) + 1;
     writeFileSync(
       plan,
-      JSON.stringify({ todo: [...this.#todo], keys: chosen.map(({ key }) => key), mutants }),
+      JSON.stringify({ todo: [...this.#todo.keys()], keys: chosen.map(({ key }) => key), mutants }),
     );
+    if (dry) for (const { line, key } of chosen) console.log(`${line}: ${key.replaceAll("\t", " | ")}`);
     console.log(`src: ${all.length} mutants, ${chosen.length} in the sample, ${this.#todo.size} to test`);
   }
 
@@ -75,8 +87,9 @@ class SampleReporter {
 
   /** @param {Readonly<import("@stryker-mutator/api/core").MutantResult>} result */
   onMutantTested(result) {
-    if (!this.#todo.has(result.id)) return;
-    const { file, line, key } = keyOf(result);
+    const mutant = this.#todo.get(result.id);
+    if (!mutant) return;
+    const { file, line, key } = mutant;
     const status = STATUS[result.status] ?? "invalid";
     const by = result.killedBy?.[0];
     const whole = readFileSync(`${process.env.MUTATION_ROOT}/${file}`, "utf8");

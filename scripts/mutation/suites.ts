@@ -146,17 +146,28 @@ function stop(pid: number): void {
     // all of them are gone
   }
 }
-process.on("exit", () => running.forEach(stop));
+process.on("exit", () => {
+  running.forEach(stop);
+  folders.forEach(remove);
+});
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(130));
+
+const folders = new Set<string>();
+
+function remove(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+  folders.delete(folder);
+}
 
 async function inFolder<R>(made: Made, use: (folder: string) => Promise<R>): Promise<R> {
   const folder = mkdtempSync(join(tmpdir(), "random-ltd-mutant-"));
+  folders.add(folder);
   try {
     if ("files" in made)
       for (const [name, contents] of made.files) writeFileSync(join(folder, name), contents);
     return await use(folder);
   } finally {
-    rmSync(folder, { recursive: true });
+    remove(folder);
   }
 }
 
