@@ -36,11 +36,46 @@ test("where the main thread compiles no more than 4 KB the reference serves, unt
   warn.mockRestore();
 });
 
-test("without a console and without WebAssembly the answer comes all the same", async () => {
+test.each([
+  undefined,
+  {},
+])("without WebAssembly the answer comes all the same, console: %j", async (console) => {
   vi.stubGlobal("WebAssembly", undefined);
-  vi.stubGlobal("console", undefined);
+  vi.stubGlobal("console", console);
   const lib = await import("../src/index.ts");
   const { data } = lib.gptSampleTokens(request).sampledIndices;
   vi.unstubAllGlobals();
   expect([...data]).toEqual([2, 3, 8, 9]);
+});
+
+test("another module is no core, and the one in use stays", async () => {
+  const lib = await import("../src/index.ts");
+  const empty = new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+  expect(() => lib.setCoreModule(empty)).toThrow(WebAssembly.LinkError);
+  expect(() => lib.setCoreModule(empty)).toThrow(/^"module" expected the core of random-ltd/);
+  expect([...lib.gptSampleTokens(request).sampledIndices.data]).toEqual([2, 3, 8, 9]);
+});
+
+test.each(["wasm", "reference"] as const)("the backend in use is the one that works: %s", async (name) => {
+  const { useCPUBackend } = await import("../src/backends/cpu-backend.ts");
+  const { cpuMasks, cpuTokens, samplingBackend, sortingBackend } = await import("../src/backends/cpu.ts");
+  const own =
+    name === "wasm"
+      ? [
+          (await import("../src/backends/wasm/masks.ts")).wasmMasks,
+          (await import("../src/backends/wasm/tokens.ts")).wasmTokens,
+          (await import("../src/backends/wasm/sampling.ts")).wasmSampling,
+          (await import("../src/backends/wasm/sort.ts")).wasmSorting,
+        ]
+      : [
+          (await import("../src/backends/reference/masks.ts")).referenceMasks,
+          (await import("../src/backends/reference/tokens.ts")).referenceTokens,
+          (await import("../src/backends/reference/sampling.ts")).referenceSampling,
+          (await import("../src/backends/reference/sort.ts")).referenceSorting,
+        ];
+  useCPUBackend(name);
+  const none = undefined as never;
+  [cpuMasks("", none), cpuTokens("", none), samplingBackend(), sortingBackend()].forEach((backend, i) => {
+    expect(backend).toBe(own[i]);
+  });
 });

@@ -5,6 +5,7 @@ import { beforeEach, type TestContext } from "vitest";
 const SLOW = [
   "reference at a size where work is cut",
   "two blocks of rows",
+  "[BS] \\d{5}",
   "the core against the reference",
   "S = \\d{5}",
   "no list of candidates",

@@ -15,10 +15,22 @@ class QuickFirst extends BaseSequencer {
   }
 }
 
+/** Where StrykerJS looks up the running test at each step that it counts, which takes most of the time. */
+const LOOKED_UP = "c = cov.perTest[ns.currentTestId] = cov.perTest[ns.currentTestId] || {};";
+const ONCE =
+  "if (ns.currentTestId !== cover.id) { cover.id = ns.currentTestId; cover.own = cov.perTest[cover.id] ||= {}; } c = cover.own;";
+
 /** For a part of src/ that has its own. */
 const own = process.env.MUTATION_TESTS?.split(" ").filter(Boolean) ?? [];
 
 export default defineConfig({
+  plugins: [
+    {
+      name: "count quickly",
+      enforce: "pre",
+      transform: (code, id) => (/\/src\/.*\.ts$/.test(id) ? code.replace(LOOKED_UP, ONCE) : undefined),
+    },
+  ],
   test: {
     testTimeout: 300_000,
     hookTimeout: 300_000,

@@ -119,6 +119,7 @@ async function runPart({ mutate, tests }: Part, ask: Ask & { share: number }): P
       ["node_modules/@stryker-mutator/core/bin/stryker.js", "run", config],
       {
         stdio: "inherit",
+        detached: true, // so that it ends with those that it began
         env: {
           ...process.env,
           MUTATION: task,
@@ -128,7 +129,11 @@ async function runPart({ mutate, tests }: Part, ask: Ask & { share: number }): P
       },
     );
     process.on("exit", () => {
-      child.kill("SIGKILL");
+      try {
+        process.kill(-child.pid!, "SIGKILL");
+      } catch {
+        // all of them are gone
+      }
       rmSync(folder, { recursive: true, force: true });
     });
     const code = await new Promise<number | null>((done) => child.on("exit", done));

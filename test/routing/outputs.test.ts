@@ -379,6 +379,30 @@ describe("what is refused", () => {
     }
   });
 
+  test("the gradient of what bypasses a layer is the one that came in, and the layer has none", () => {
+    const run = (ofBias: unknown) => {
+      const layer = {
+        forward: (h: CPUTensor, { bias }: Kwargs) => [h, bias],
+        backward: (grads: readonly unknown[]) => {
+          expect(grads[1]).toBeNull();
+          return [grads[0], ofBias];
+        },
+      };
+      const wrapped = new RandomLayerTokenDrop(layer as never, schedulerOf(), 0, {
+        outputs: ["hiddenStates", "bias"],
+        alongSequence: { bias: "mask" },
+      });
+      wrapped.forward(image(), { bias: tensor(noise(S * S, 5), [1, 1, S, S]) });
+      const [grad, whole] = [image(6), tensor(noise(S * S, 7), [1, 1, S, S])];
+      const [dh, dBias] = wrapped.backward([grad, whole] as never) as unknown as Pair;
+      expect(dh).toEqual(grad); // an identity's
+      expect(dBias).toBe(whole);
+    };
+    run(null);
+    run(undefined);
+    expect(() => run(7)).toThrow(/^"layer" expected no gradient of bias: null/);
+  });
+
   test("an answer that can't be put back among the tokens", () => {
     const outputs = ["hiddenStates", "r"];
     const call = (layout: unknown, given: unknown, answer: (r: CPUTensor) => unknown) => () => {
