@@ -79,3 +79,9 @@ test.each(["wasm", "reference"] as const)("the backend in use is the one that wo
     expect(backend).toBe(own[i]);
   });
 });
+
+test("memory that the core can't have is a RangeError", async () => {
+  const { must } = await import("../src/backends/wasm/emit.ts");
+  expect(() => must(0)).toThrow(RangeError);
+  expect(() => must(1)).not.toThrow();
+});

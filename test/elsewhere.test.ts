@@ -15,6 +15,8 @@ import {
   tensor,
   tokenSort,
 } from "../src/index.ts";
+import { RandomLayerTokenDrop as OnGPU } from "../src/webgpu.ts";
+import { makeScheduler } from "./routing/settings.ts";
 
 const log: { name: string; args: any[] }[] = [];
 beforeEach(() => void log.splice(0));
@@ -139,4 +141,12 @@ test("layerOf is a view of the same buffer", () => {
   const layer = layerOf(sampled, 2);
   expect(layer).toEqual({ ...sampled, shape: [B, K], byteOffset: 16 + 2 * 4 * B * K });
   expect(layer.buffer).toBe(sampled.buffer);
+});
+
+test("random-ltd/webgpu refuses states on the CPU, whether or not tokens are dropped", () => {
+  const layer = new OnGPU((h: Tensor) => h, makeScheduler({ ids: [0], model_mask_name: null }), 0);
+  layer.eval();
+  expect(layer.forward(states)).toBe(states);
+  expect(() => layer.forward(here as never)).toThrow(TypeError);
+  expect(() => layer.forward(here as never)).toThrow(/^"hiddenStates" expected a GPU tensor/);
 });

@@ -15,7 +15,6 @@ import {
 } from "../src/index.ts";
 import { makeScheduler } from "./routing/settings.ts";
 import { CPU_BACKENDS } from "./suites/cpu.ts";
-import { plainFirst, plainOrder } from "./suites/plain-sampling.ts";
 import { selectInjected, testingCore } from "./suites/testing-core.ts";
 
 const floats = (...shape: number[]): CPUTensor<Float32Array> =>
@@ -60,27 +59,6 @@ describe.each(CPU_BACKENDS)("tokenSort on the %s backend", (backend) => {
       useCPUBackend(undefined);
     }
   });
-});
-
-test("rows so long that each comes out alone have keys of their own", () => {
-  const [layers, batchSize, seqLength, reservedLength] = [2, 2, 2 ** 17 + 9, 2 ** 17 + 1];
-  const { data } = gptSampleTokens({
-    ...{ layers, batchSize, seqLength, reservedLength },
-    ...{ seed: 7, step: 3, layerOffset: 4, batchOffset: 9 },
-  }).sampledIndices;
-  for (const [l, r] of [
-    [0, 0],
-    [0, 1],
-    [1, 0],
-    [1, 1],
-  ]) {
-    const order = plainOrder({ seqLength, seed: 7, step: 3, layer: 4 + l, row: 9 + r });
-    const at = (l * batchSize + r) * reservedLength;
-    const expected = plainFirst(order, reservedLength);
-    expect(data.subarray(at, at + reservedLength).every((position, i) => position === expected[i])).toBe(
-      true,
-    );
-  }
 });
 
 test("backward is not in place unless told", () => {

@@ -124,3 +124,24 @@ describe("the core against one native sort of all keys", () => {
     }
   });
 });
+
+test("rows so long that each comes out alone have keys of their own", () => {
+  const [layers, batchSize, seqLength, reservedLength] = [2, 2, 2 ** 17 + 9, 2 ** 17 + 1];
+  const { data } = gptSampleTokens({
+    ...{ layers, batchSize, seqLength, reservedLength },
+    ...{ seed: 7, step: 3, layerOffset: 4, batchOffset: 9 },
+  }).sampledIndices;
+  for (const [l, r] of [
+    [0, 0],
+    [0, 1],
+    [1, 0],
+    [1, 1],
+  ]) {
+    const order = plainOrder({ seqLength, seed: 7, step: 3, layer: 4 + l, row: 9 + r });
+    const at = (l * batchSize + r) * reservedLength;
+    const expected = plainFirst(order, reservedLength);
+    expect(data.subarray(at, at + reservedLength).every((position, i) => position === expected[i])).toBe(
+      true,
+    );
+  }
+});

@@ -73,3 +73,13 @@ test("results are new memory, and arguments stay as they were", () => {
   const options = Object.freeze({ reservedLength: 1, seqLength: 2, batchSize: 1, seed: 1 });
   expect(gptSampleTokens(options).newMask).toBeNull();
 });
+
+test("another library's tensor is called that, and nothing else is", () => {
+  const gather = (states: unknown) => () =>
+    GatherTokens.forward(states as never, tensor(Int32Array.of(1, 4, 0, 3), [2, 2]));
+  const shape = [2, 5];
+  for (const states of [{ shape }, { shape, data: () => {} }])
+    expect(gather(states)).toThrow(/^"activations" expected a tensor, got another library's/);
+  for (const states of [{ shape, data: [1] }, { data: () => {} }, {}])
+    expect(gather(states)).toThrow(/^"activations" expected a tensor, got (?!another)/);
+});

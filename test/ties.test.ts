@@ -157,6 +157,22 @@ test.each([-66, -65, -64, -63, -1, 0, 1, 64])("65536 %i candidates in the window
   expectSmallest(keys, kept + 3000, "more");
 });
 
+// The smallest candidates come where there is no room for them: were the others taken for all, they would be selected.
+test.each([0, 63])("more candidates than there is room for, after %i tokens that are none", (before) => {
+  const [seq, kept, wanted] = [2 * TILE, TILE, 2000];
+  const [others, smallest] = [70_000, 3000];
+  const bin = 2 ** 18; // keys, for these S and K
+  const random = randomSource(9);
+  let below = kept - wanted;
+  const keys = Uint32Array.from({ length: seq }, (_, i) => {
+    const candidate = i - before;
+    if (candidate >= 0 && candidate < others) return 2 ** 31 + bin * (1 + (random() % 70)) + (random() % bin);
+    if (candidate >= others && candidate < others + smallest) return 2 ** 31 + (random() % bin);
+    return below-- > 0 ? random() >>> 2 : MAX - (random() >>> 2);
+  });
+  expectSmallest(keys, kept, "those of the next bin");
+});
+
 // More than there is room for, in a row that one tile holds: those left out would be the smallest, or the largest.
 test.each([1, 20, 3000])("all keys of a tile in the window, %i wanted of them", (kept) => {
   const guess = Math.floor((kept * 2 ** 32) / TILE);

@@ -62,12 +62,19 @@ class SampleReporter {
   onMutationTestingPlanReady({ mutantPlans }) {
     const all = mutantPlans
       .map(({ mutant }) => mutant)
-      .filter(({ status }) => status !== "Ignored")
+      // What runs as a module loads is the original's by now, but for tests that load it anew.
+      .filter((mutant) => mutant.status !== "Ignored" && !mutant.static)
       .map((mutant) => ({ mutant, ...keyOf(mutant) }))
       .map((one) => ({ ...one, at: digest(`${seed}\0${one.key}`) }))
       .sort((a, b) => (a.at < b.at ? -1 : 1));
+    // In this order, so that what is known of a run that was interrupted is a smaller sample.
+    const order = new Map(all.map(({ mutant }, i) => [mutant.id, i]));
+    /** @param {{ mutant: { id: string } }} plan */
+    const at = ({ mutant }) => order.get(mutant.id) ?? all.length;
+    /** @type {any[]} */ (mutantPlans).sort((a, b) => at(a) - at(b));
     const most = share < 1 && !only ? Math.round(share * all.length) : (sample ?? all.length);
     const chosen = all.filter(({ key }) => key.includes(only)).slice(0, most);
+    this.#start = Date.now();
     const done = new Set(JSON.parse(readFileSync(known, "utf8")));
     const todo = chosen.filter(({ key }) => !dry && !done.has(key));
     this.#todo = new Map(todo.map(({ mutant, file, line, key }) => [mutant.id, { file, line, key }]));
@@ -83,7 +90,7 @@ class SampleReporter {
   }
 
   #done = 0;
-  #start = Date.now();
+  #start = 0;
 
   /** @param {Readonly<import("@stryker-mutator/api/core").MutantResult>} result */
   onMutantTested(result) {

@@ -56,6 +56,7 @@ const options = (folder: string, workers: number, mutate: readonly string[]) => 
   tempDirName: join(folder, "sandboxes"),
   ignorePatterns: ["/build", "/dist", "/out", "/docs", "/evidence/results", "/test/runtimes/node_modules"],
   timeoutMS: 30_000,
+  timeoutFactor: 1.1,
   dryRunTimeoutMinutes: 30,
   disableTypeChecks: false, // Vitest erases types, and what it would look through is not all TypeScript
   allowConsoleColors: false,
