@@ -27,7 +27,7 @@ import { runStryker } from "./stryker.ts";
 import { AREAS, test } from "./suites.ts";
 
 const HELP = `npm run mutation -- [src] [assembly] [gpu]     all three, if none is named
---sample 200     mutants of each, or --sample all
+--sample 120     mutants of each, or --sample all
 --seed 1         which ones: a larger sample has those of a smaller one
 --workers N      mutants at a time, ${availableParallelism()} here
 --again          survivors are tried once more
@@ -43,7 +43,7 @@ const flag = { type: "boolean", default: false } as const;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    sample: { type: "string", default: "200" },
+    sample: { type: "string", default: "120" },
     seed: { type: "string", default: "1" },
     workers: { type: "string", default: String(availableParallelism()) },
     only: { type: "string", default: "" },
