@@ -1,10 +1,10 @@
 /** What operations would dispatch, as data: no device takes part. */
 import { describe, expect, test } from "vitest";
-import type { Bytes, Temporary } from "../src/backends/webgpu/binding-windows.ts";
+import { type Bytes, columnCuts, type Temporary } from "../src/backends/webgpu/binding-windows.ts";
 import type { PlanLimits } from "../src/backends/webgpu/device-state.ts";
 import { planMaskGather, planMaskSlice } from "../src/backends/webgpu/mask-plans.ts";
 import { type Dispatch, type Step, spread } from "../src/backends/webgpu/plan.ts";
-import { apart, planCopy } from "../src/backends/webgpu/row-plans.ts";
+import { apart, indexWindows, planCopy } from "../src/backends/webgpu/row-plans.ts";
 import { everyShader, INVERSION, maskShader, rowShader } from "../src/backends/webgpu/shader-choice.ts";
 import { planTokens, type TokenOperation } from "../src/backends/webgpu/token-plans.ts";
 import type { RowGeometry } from "../src/types.ts";
@@ -244,4 +244,29 @@ test("every shader that a plan chooses is one of those that are prepared", () =>
     }
   }
   expect([...chosen].sort()).toEqual([...prepared].sort());
+});
+
+test("indices are cut into what a binding holds, whole pieces at a time", () => {
+  const [pieces, together, bindingBytes] = [1000, 10, 4096];
+  const windows = indexWindows(idx, pieces, together, { ...limits, bindingBytes });
+  let next = 0;
+  for (const { first, rows, operand } of windows) {
+    expect(first).toBe(next);
+    expect([operand.start, operand.end]).toEqual([4 * together * first, 4 * together * (first + rows)]);
+    expect(operand.end - operand.start).toBeLessThanOrEqual(bindingBytes);
+    next += rows;
+  }
+  expect(next).toBe(pieces);
+  expect(windows.length).toBe(12); // 89 pieces of 40 bytes in 4096, less 512 for alignment
+});
+
+test.each([1024, 1276, 1280])("a row is cut at multiples of 256 bytes, for bindings of %i", (budget) => {
+  let next = 0;
+  for (const { start, bytes } of columnCuts(10_000, budget)) {
+    expect(start).toBe(next);
+    expect(start % 256).toBe(0);
+    expect(bytes).toBeLessThanOrEqual(budget - 512);
+    next += bytes;
+  }
+  expect(next).toBe(10_000);
 });
