@@ -82,10 +82,16 @@ interface MaskSizes {
   readonly elementBytes: number;
 }
 
-/** Element [b,h,i,j] of a mask. */
-function element(m: MaskSizes, mask: Uint8Array, b: number, h: number, i: number, j: number): Uint8Array {
-  const n = ((b * m.heads + h) * m.query + i) * m.seq + j;
-  return mask.subarray(n * m.elementBytes, (n + 1) * m.elementBytes);
+/** Puts element [b,h,i,j] of a mask into `out`, as its element `n`. */
+function putElement(
+  m: MaskSizes,
+  mask: Uint8Array,
+  [b, h, i, j]: readonly [number, number, number, number],
+  out: Uint8Array,
+  n: number,
+): void {
+  const from = ((b * m.heads + h) * m.query + i) * m.seq + j;
+  for (let e = 0; e < m.elementBytes; e++) out[n * m.elementBytes + e] = mask[from * m.elementBytes + e];
 }
 
 /** out[l,b,h,i,j] = mask[b,h,indices[l,b,i],indices[l,b,j]]; a batch of 1 serves every row, a query of 1 stays. */
@@ -104,7 +110,7 @@ export function plainMaskGather(
         for (let i = 0; i < rows; i++) {
           const row = m.query === 1 ? 0 : position(i);
           for (let j = 0; j < m.kept; j++) {
-            out.set(element(m, mask, m.maskBatch === 1 ? 0 : b, h, row, position(j)), n++ * m.elementBytes);
+            putElement(m, mask, [m.maskBatch === 1 ? 0 : b, h, row, position(j)], out, n++);
           }
         }
       }
@@ -121,7 +127,7 @@ export function plainMaskSlice(m: MaskSizes, mask: Uint8Array): Uint8Array {
   for (let b = 0; b < m.maskBatch; b++) {
     for (let h = 0; h < m.heads; h++) {
       for (let i = 0; i < rows; i++) {
-        for (let j = 0; j < m.kept; j++) out.set(element(m, mask, b, h, i, j), n++ * m.elementBytes);
+        for (let j = 0; j < m.kept; j++) putElement(m, mask, [b, h, i, j], out, n++);
       }
     }
   }
