@@ -16,6 +16,8 @@ export interface TokenCase {
   readonly shift: number;
   readonly spread: Spread;
   readonly seed: number;
+  /** Each result once new, once given and once in place, where the size matters and not how a call is worded. */
+  readonly oneWay?: boolean;
 }
 
 /** Random cases of one dtype: small shapes, which have the most edges for their size. */
