@@ -179,7 +179,7 @@ fn work(at: Place) {
   let base_row = p.base_shift + to * p.row;
   for (var c = at.first; c < p.row; c += at.step) {
     // One store for both kinds of rows. With a loop for each, SwiftShader, whose four lanes are four rows here, went through
-    // both: a scatter into a copy took 2.3 copies at 64 B and 1.6 at 256 B, this takes 1.8 and 1.3.
+    // both: a scatter into a copy took 2.3 copies at 64 B and 1.6 at 256 B, this takes 1.9 and 1.4.
     var moved: unit;
     if (!RESTS || origin.kind == RETAINED) {
       moved = retained(src_row + c, dst_row + c);
