@@ -173,8 +173,10 @@ function advice(
   results: ReadonlyMap<string, Result>,
 ): string {
   const rows = (task: string, group: string) => rowsOf(plan, results, task, group);
-  const called = (task: string, id: string) =>
-    rows(task, "main").find(({ entry }) => entry.id === `${task}-main-${id}`);
+  const called = (id: string) => {
+    const [task, group] = id.split("-");
+    return rows(task, group).find(({ entry }) => entry.id === id);
+  };
   const kept = [...rows("arrows", "length"), ...rows("arrows", "growth")];
   const lengths = losses(
     [rows("arrows", "small")[0], ...kept],
@@ -182,11 +184,11 @@ function advice(
   );
   const end = losses([rows("arrows", "small")[0], ...rows("arrows", "until")], ["the last 7%", "15%", "2%"]);
   const draws = losses(
-    [called("arrows", "route"), called("arrows", "fresh")],
-    ["*arrows*: a route", "fresh draws"],
+    [called("arrows-small-route4"), called("arrows-small-fresh4")],
+    ["*small arrows*: a route", "fresh draws"],
   );
   const drawsDigits = losses(
-    [called("digits", "route4"), called("digits", "ltd4")],
+    [called("digits-main-route4"), called("digits-main-ltd4")],
     ["*digits*: a route", "fresh draws"],
   );
   return [
