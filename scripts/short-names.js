@@ -9,7 +9,7 @@ import { constant } from "./wasm-text.js";
  */
 export const MEMBERS = `
   arenas attn bindingBytes bytes dstRows failure free high low members numbering operands parameters params
-  operand passing pipelines range recorded request shader sections seedHigh seedLow shiftUnit slab slabs slots software
+  operand passing pipelines range recorded request shader sections shiftUnit slab slabs slots software
   srcRowBytes srcRows told unsettled used way whyNot workgroups writable
 `
   .trim()

@@ -69,8 +69,7 @@ export interface SampleRequest {
   readonly seqLength: number;
   readonly reservedLength: number;
   /** The seed's words, the step, and where layers and rows are counted from: all unsigned 32-bit. */
-  readonly seedLow: number;
-  readonly seedHigh: number;
+  readonly seed: { readonly low: number; readonly high: number };
   readonly step: number;
   readonly layerOffset: number;
   readonly batchOffset: number;

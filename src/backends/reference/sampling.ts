@@ -6,7 +6,10 @@ import { philox4x32 } from "./philox.ts";
 function rowKeys(request: SampleRequest, layerOrdinal: number, row: number): Uint32Array {
   const keys = new Uint32Array(request.seqLength);
   for (let i = 0; i < keys.length; i += 4) {
-    const words = philox4x32([i >>> 2, row, layerOrdinal, request.step], [request.seedLow, request.seedHigh]);
+    const words = philox4x32(
+      [i >>> 2, row, layerOrdinal, request.step],
+      [request.seed.low, request.seed.high],
+    );
     keys.set(words.slice(0, keys.length - i), i);
   }
   return keys;

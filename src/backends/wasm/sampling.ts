@@ -2,8 +2,8 @@ import { core, coreBytes } from "../../core/core.ts";
 import type { SampleRequest, SamplingBackend } from "../../types.ts";
 import { emitRow, must, view } from "./emit.ts";
 
-/** Notes the classes of one row of the batch; false where too many tokens are forced. */
-function classifyRow(request: SampleRequest, row: number): boolean {
+/** Notes the classes of one row of the batch; 0 where too many tokens are forced. */
+function classifyRow(request: SampleRequest, row: number): number {
   const wasm = core();
   const { seqLength, reservedLength, keepMask, paddingMask, keepPrefix } = request;
   must(wasm.begin(seqLength, reservedLength));
@@ -16,13 +16,13 @@ function classifyRow(request: SampleRequest, row: number): boolean {
     if (paddingMask) memory.set(paddingMask.subarray(start, start + n), real);
     wasm.classify(first, n, keepMask ? keep : 0, paddingMask ? real : 0, keepPrefix);
   }
-  return wasm.settleClasses(reservedLength) !== 0;
+  return wasm.settleClasses(reservedLength);
 }
 
 function sample(request: SampleRequest, zeros: () => Int32Array): Int32Array | number {
   const wasm = core();
   const { layers, batchSize, seqLength, reservedLength, layerOffset, batchOffset, keepPrefix } = request;
-  wasm.setSeed(request.seedLow, request.seedHigh, request.step);
+  wasm.setSeed(request.seed.low, request.seed.high, request.step);
   must(wasm.begin(seqLength, reservedLength));
   const masked = request.keepMask || request.paddingMask;
   const fitting = Math.floor(wasm.stageBytes() / 4 / reservedLength);
