@@ -110,7 +110,6 @@ function Minis() {
     () => smallFigures(shown.value, seconds, nameOf),
     [shown.value, seconds, settings.value],
   );
-  if (shown.value.every(({ steps }) => steps.loss.length === 0)) return null;
   return (
     <div class="minis">
       {figures.map((figure) => (
@@ -119,7 +118,7 @@ function Minis() {
           figure={figure}
           height={124}
           at={AT.seconds}
-          waiting="Nothing yet."
+          waiting="Nothing yet"
           scheme={scheme.value}
         />
       ))}

@@ -4,7 +4,7 @@ import type { ComponentType, VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
 /** How near a part must come to what the visitor sees. */
-const NEAR = "200px";
+const NEAR = "100px";
 
 /**
  * A component that is loaded when it is first shown; with `waiting`, which stands in its place, when that comes near to
