@@ -36,7 +36,7 @@ export default defineConfig({
   // Installed when a test of the adapter runs: see scripts/tfjs/load.js.
   resolve: { alias: { "@tensorflow/tfjs-core": bundle } },
   test: {
-    // Vitest leaves one processor free: half the time of a machine with two.
+    // Vitest leaves one processor free: half the time of a machine with two. Three files at once there take no less.
     maxWorkers: "100%",
     sequence: { sequencer: SlowFirst },
     testTimeout: 300_000,
